@@ -1,0 +1,70 @@
+// Memory that I/O touches: regions from one factory, references that name a piece of one, and holds.
+//
+// A hold says: a kernel call may still write here. An operation abandoned at its deadline comes back with kTimeout
+// while its memory stays held until the call really ends; no pool hands out held memory (check `held` before reuse).
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+
+namespace cairn {
+
+enum class MemoryKind : std::uint8_t { kHost, kPinned, kDevice };
+
+class MemoryRegion {
+ public:
+  struct Options {
+    std::uint64_t bytes = 0;         // rounded up to 2 MiB
+    bool huge_pages = true;          // hugetlb, else transparent (madvise), else 4 KiB: what was got is told by page_kind()
+    bool touch = true;               // write every page now, in parallel, so that no first touch happens on the data path
+    bool shareable = false;          // memfd; descriptor() is then valid
+    std::uint32_t hold_granule = 4096;
+  };
+  // kExhausted when the system refuses the memory.
+  static Result<std::unique_ptr<MemoryRegion>> make(const Options& options);
+  ~MemoryRegion();  // checked: nothing held
+  MemoryRegion(const MemoryRegion&) = delete;
+  MemoryRegion& operator=(const MemoryRegion&) = delete;
+
+  std::byte* data() const { return data_; }
+  std::uint64_t size() const { return size_; }
+  const char* page_kind() const { return page_kind_; }  // "hugetlb", "thp", "4k"
+  int descriptor() const { return descriptor_; }        // -1 unless shareable
+
+  // Any thread. Ranges are in bytes from data(); counted per granule.
+  void hold(std::uint64_t offset, std::uint64_t bytes);
+  void release(std::uint64_t offset, std::uint64_t bytes);
+  bool held(std::uint64_t offset, std::uint64_t bytes) const;
+  std::uint64_t held_bytes() const { return held_granules_.load(std::memory_order_relaxed) * granule_; }
+
+ private:
+  MemoryRegion() = default;
+  std::byte* data_ = nullptr;
+  std::uint64_t size_ = 0, granule_ = 4096;
+  const char* page_kind_ = "4k";
+  int descriptor_ = -1;
+  std::unique_ptr<std::atomic<std::uint16_t>[]> holds_;
+  std::atomic<std::uint64_t> held_granules_{0};
+};
+
+// A piece of a region. What outlives a call names memory by this, never by a bare pointer. Plain value; borrowed.
+struct MemoryRef {
+  std::byte* data = nullptr;
+  std::uint64_t size = 0;
+  MemoryRegion* region = nullptr;  // null: memory that no abandoned call can reach (copied synchronously, tests)
+  MemoryKind kind = MemoryKind::kHost;
+  std::uint16_t device = 0;
+
+  std::uint64_t offset() const { return static_cast<std::uint64_t>(data - region->data()); }
+  void hold() const { if (region) region->hold(offset(), size); }
+  void release() const { if (region) region->release(offset(), size); }
+};
+using Scatter = std::span<const MemoryRef>;  // one block as it lies in memory, in payload order
+
+}  // namespace cairn

@@ -1,0 +1,48 @@
+// Metric registry with Prometheus text exposition. Components keep references to counters they made at start, so an
+// event costs one relaxed add. Names: cairn_<room>_<noun>_<unit>. Any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cairn {
+
+class Counter {  // only rises
+ public:
+  virtual ~Counter() = default;
+  virtual void add(double amount = 1) = 0;
+  virtual double value() const = 0;
+};
+class Gauge {
+ public:
+  virtual ~Gauge() = default;
+  virtual void set(double value) = 0;
+  virtual void add(double amount) = 0;
+  virtual double value() const = 0;
+};
+class Histogram {
+ public:
+  virtual ~Histogram() = default;
+  virtual void observe(double value) = 0;
+};
+
+using Labels = std::map<std::string, std::string>;
+
+class Metrics {
+ public:
+  virtual ~Metrics() = default;
+  // The same name and labels give the same object. References live as long as the registry.
+  virtual Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {}) = 0;
+  virtual Gauge& gauge(std::string_view name, std::string_view help, const Labels& labels = {}) = 0;
+  virtual Histogram& histogram(std::string_view name, std::string_view help, const std::vector<double>& buckets, const Labels& labels = {}) = 0;
+  virtual std::string expose() const = 0;  // Prometheus text format 0.0.4
+};
+
+std::unique_ptr<Metrics> make_metrics();
+
+}  // namespace cairn
