@@ -62,8 +62,8 @@ class BlockLayout {
   const LayoutSpec& spec() const { return spec_; }
   std::uint32_t pages_per_chunk() const { return spec_.chunk_tokens / spec_.page_tokens; }
   std::uint32_t cells() const { return cells_; }
-  KvRange cell(std::uint32_t shard) const;                   // ranges of the shard (row-major: layers, then heads)
-  std::string cell_slug(std::uint32_t shard) const;          // "L0-28_H2-4", half-open
+  KvRange cell(std::uint32_t shard) const;           // ranges of the shard (row-major: layers, then heads)
+  std::string cell_slug(std::uint32_t shard) const;  // "L0-28_H2-4", half-open
   // The cells that cover exactly `range`; kInvalid names the cut when a cell lies across its border.
   Result<std::vector<std::uint32_t>> cells_of(const KvRange& range) const;
   KvRange whole() const;
