@@ -1,6 +1,7 @@
 // Log lines are events with a stable name and fields: log.warn("tier.breaker.open", {{"tier", "file"}, {"errors", 5}}).
 // warning = someone must act; a miss is never logged above debug. Repeats of one event are rate-limited and counted.
-// Any thread; never blocks on the sink's reader. Values whose field name looks secret are the caller's bug: never pass one.
+// Any thread; never blocks on the sink's reader. Values whose field name looks secret are the caller's bug: never pass
+// one.
 #pragma once
 
 #include <cstdint>
@@ -32,10 +33,18 @@ class Log {
   virtual ~Log() = default;
   virtual void write(LogLevel level, std::string_view event, LogFields fields) = 0;
   virtual bool enabled(LogLevel level) const = 0;
-  void debug(std::string_view event, LogFields fields = {}) { if (enabled(LogLevel::kDebug)) write(LogLevel::kDebug, event, fields); }
-  void info(std::string_view event, LogFields fields = {}) { if (enabled(LogLevel::kInfo)) write(LogLevel::kInfo, event, fields); }
-  void warn(std::string_view event, LogFields fields = {}) { if (enabled(LogLevel::kWarning)) write(LogLevel::kWarning, event, fields); }
-  void error(std::string_view event, LogFields fields = {}) { if (enabled(LogLevel::kError)) write(LogLevel::kError, event, fields); }
+  void debug(std::string_view event, LogFields fields = {}) {
+    if (enabled(LogLevel::kDebug)) write(LogLevel::kDebug, event, fields);
+  }
+  void info(std::string_view event, LogFields fields = {}) {
+    if (enabled(LogLevel::kInfo)) write(LogLevel::kInfo, event, fields);
+  }
+  void warn(std::string_view event, LogFields fields = {}) {
+    if (enabled(LogLevel::kWarning)) write(LogLevel::kWarning, event, fields);
+  }
+  void error(std::string_view event, LogFields fields = {}) {
+    if (enabled(LogLevel::kError)) write(LogLevel::kError, event, fields);
+  }
 };
 
 // Lines on standard error, "2026-01-31T12:00:00.123Z warn tier.breaker.open tier=file errors=5". At most

@@ -33,16 +33,27 @@ class Histogram {
 
 using Labels = std::map<std::string, std::string>;
 
+// One family as it is exposed; the table in docs is made of these.
+struct MetricRow {
+  std::string name, kind, help;  // kind: counter, gauge, histogram
+  std::vector<std::string> label_names;
+};
+
 class Metrics {
  public:
   virtual ~Metrics() = default;
-  // The same name and labels give the same object. References live as long as the registry.
+  // The same name and labels give the same object. References live as long as the registry. A counter's name ends in
+  // _total; where the caller left that out it is added. One name of two kinds, or a broken name, is a bug (checked).
   virtual Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {}) = 0;
   virtual Gauge& gauge(std::string_view name, std::string_view help, const Labels& labels = {}) = 0;
-  virtual Histogram& histogram(std::string_view name, std::string_view help, const std::vector<double>& buckets, const Labels& labels = {}) = 0;
-  virtual std::string expose() const = 0;  // Prometheus text format 0.0.4
+  virtual Histogram& histogram(std::string_view name, std::string_view help, const std::vector<double>& buckets,
+                               const Labels& labels = {}) = 0;
+  virtual std::string expose() const = 0;           // Prometheus text format 0.0.4
+  virtual std::vector<MetricRow> rows() const = 0;  // by name
 };
 
 std::unique_ptr<Metrics> make_metrics();
+// The families of `metrics` as a Markdown table, one row a name: name, kind, labels, meaning.
+std::string metrics_table(const Metrics& metrics);
 
 }  // namespace cairn

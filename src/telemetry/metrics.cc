@@ -1,0 +1,184 @@
+#include "telemetry/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/mutex.h"
+
+namespace cairn {
+namespace {
+
+class CounterOf final : public Counter {
+ public:
+  explicit CounterOf(prometheus::Counter& inner) : inner_(inner) {}
+  void add(double amount) override { inner_.Increment(amount); }
+  double value() const override { return inner_.Value(); }
+
+ private:
+  prometheus::Counter& inner_;
+};
+
+class GaugeOf final : public Gauge {
+ public:
+  explicit GaugeOf(prometheus::Gauge& inner) : inner_(inner) {}
+  void set(double value) override { inner_.Set(value); }
+  void add(double amount) override { inner_.Increment(amount); }
+  double value() const override { return inner_.Value(); }
+
+ private:
+  prometheus::Gauge& inner_;
+};
+
+class HistogramOf final : public Histogram {
+ public:
+  explicit HistogramOf(prometheus::Histogram& inner) : inner_(inner) {}
+  void observe(double value) override { inner_.Observe(value); }
+
+ private:
+  prometheus::Histogram& inner_;
+};
+
+enum class Kind : std::uint8_t { kCounter, kGauge, kHistogram };
+
+struct Family {
+  Kind kind = Kind::kCounter;
+  std::string help;
+  void* inner = nullptr;  // prometheus::Family<of kind>, owned by the registry
+  std::vector<std::string> label_names;
+  std::map<Labels, std::unique_ptr<Counter>> counters;
+  std::map<Labels, std::unique_ptr<Gauge>> gauges;
+  std::map<Labels, std::unique_ptr<Histogram>> histograms;
+};
+
+std::string_view name_of(Kind kind) {
+  switch (kind) {
+    case Kind::kCounter:
+      return "counter";
+    case Kind::kGauge:
+      return "gauge";
+    case Kind::kHistogram:
+      break;
+  }
+  return "histogram";
+}
+
+bool is_metric_name(std::string_view name) {
+  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
+  });
+}
+
+// The serializer escapes label values but not help texts.
+std::string escaped_help(std::string_view help) {
+  std::string text;
+  for (const char c : help) {
+    if (c == '\\') {
+      text += "\\\\";
+    } else if (c == '\n') {
+      text += "\\n";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+class Registry final : public Metrics {
+ public:
+  Counter& counter(std::string_view name, std::string_view help, const Labels& labels) override {
+    std::string full(name);
+    if (!full.ends_with("_total")) full += "_total";
+    MutexLock lock(mutex_);
+    Family& family = family_of(full, help, Kind::kCounter, labels);
+    auto& slot = family.counters[labels];
+    if (!slot) slot = std::make_unique<CounterOf>(inner_of<prometheus::Counter>(family).Add(labels));
+    return *slot;
+  }
+
+  Gauge& gauge(std::string_view name, std::string_view help, const Labels& labels) override {
+    MutexLock lock(mutex_);
+    Family& family = family_of(std::string(name), help, Kind::kGauge, labels);
+    auto& slot = family.gauges[labels];
+    if (!slot) slot = std::make_unique<GaugeOf>(inner_of<prometheus::Gauge>(family).Add(labels));
+    return *slot;
+  }
+
+  Histogram& histogram(std::string_view name, std::string_view help, const std::vector<double>& buckets,
+                       const Labels& labels) override {
+    CAIRN_CHECK(std::is_sorted(buckets.begin(), buckets.end()), "histogram buckets rise");
+    MutexLock lock(mutex_);
+    Family& family = family_of(std::string(name), help, Kind::kHistogram, labels);
+    auto& slot = family.histograms[labels];
+    if (!slot) slot = std::make_unique<HistogramOf>(inner_of<prometheus::Histogram>(family).Add(labels, buckets));
+    return *slot;
+  }
+
+  std::string expose() const override {
+    // The registry collects in order of registration, so the text is stable between scrapes.
+    return prometheus::TextSerializer().Serialize(registry_.Collect());
+  }
+
+  std::vector<MetricRow> rows() const override {
+    MutexLock lock(mutex_);
+    std::vector<MetricRow> rows;
+    for (const auto& [name, family] : families_)
+      rows.push_back({name, std::string(name_of(family.kind)), family.help, family.label_names});
+    return rows;
+  }
+
+ private:
+  template <class T>
+  static prometheus::Family<T>& inner_of(Family& family) {
+    return *static_cast<prometheus::Family<T>*>(family.inner);
+  }
+
+  Family& family_of(const std::string& name, std::string_view help, Kind kind, const Labels& labels)
+      CAIRN_REQUIRES(mutex_) {
+    const auto [found, fresh] = families_.try_emplace(name);
+    Family& family = found->second;
+    if (!fresh) {
+      CAIRN_CHECK(family.kind == kind, "one metric name, one kind");
+      return family;
+    }
+    CAIRN_CHECK(is_metric_name(name), "metric name");
+    family.kind = kind;
+    family.help = help;
+    for (const auto& [label, value] : labels) family.label_names.push_back(label);
+    const std::string text = escaped_help(help);
+    if (kind == Kind::kCounter) {
+      family.inner = &prometheus::BuildCounter().Name(name).Help(text).Register(registry_);
+    } else if (kind == Kind::kGauge) {
+      family.inner = &prometheus::BuildGauge().Name(name).Help(text).Register(registry_);
+    } else {
+      family.inner = &prometheus::BuildHistogram().Name(name).Help(text).Register(registry_);
+    }
+    return family;
+  }
+
+  mutable Mutex mutex_;
+  prometheus::Registry registry_;
+  std::map<std::string, Family> families_ CAIRN_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+std::unique_ptr<Metrics> make_metrics() { return std::make_unique<Registry>(); }
+
+std::string metrics_table(const Metrics& metrics) {
+  std::string table = "| name | kind | labels | meaning |\n|---|---|---|---|\n";
+  for (const MetricRow& row : metrics.rows()) {
+    std::string labels;
+    for (const std::string& name : row.label_names) labels += (labels.empty() ? "" : ", ") + name;
+    table += "| `" + row.name + "` | " + row.kind + " | " + labels + " | " + row.help + " |\n";
+  }
+  return table;
+}
+
+}  // namespace cairn

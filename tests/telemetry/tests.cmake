@@ -1,0 +1,1 @@
+cairn_test(NAME telemetry DEPENDS telemetry)
