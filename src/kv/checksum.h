@@ -32,11 +32,13 @@ class Xxh3Stream {
   Xxh3Stream& operator=(Xxh3Stream&&) noexcept;
 
   void update(ByteSpan bytes);
-  Checksum128 finish();  // and ready for the next message
+  bool empty() const { return empty_; }  // nothing since the start or the last finish()
+  Checksum128 finish();                  // and ready for the next message
 
  private:
   struct State;
   std::unique_ptr<State> state_;
+  bool empty_ = true;
 };
 
 }  // namespace cairn

@@ -53,6 +53,8 @@ class KeyChain {
   std::size_t tokens() const { return tokens_; }
 
  private:
+  void close_chunk();
+
   std::uint32_t chunk_tokens_;
   std::size_t tokens_ = 0;
   PrincipalTag tenant_;
