@@ -32,11 +32,11 @@ struct ModelSpec {
   RopeSpec rope;
   std::vector<TokenId> eos_tokens;  // config.json and generation_config.json together
 
-  KvGeometry kv_geometry() const;  // one bf16 group
+  KvGeometry kv_geometry() const;           // one bf16 group
   std::uint64_t linear_parameters() const;  // weights multiplied per token, LM head excluded
 };
 
-// kInvalid names the field and what would be right.
+// From config.json and, if there, generation_config.json. kInvalid names the field and what would be right.
 Result<ModelSpec> read_model_spec(const std::filesystem::path& model_dir);
 
 }  // namespace cairn

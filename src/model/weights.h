@@ -11,21 +11,21 @@
 #include "base/digest.h"
 #include "base/result.h"
 #include "model/spec.h"
+#include "model/tensor.h"
 
 namespace cairn {
 
-using Bf16 = std::uint16_t;  // bit pattern
-
 struct LayerWeights {
   std::span<const Bf16> input_norm, post_attention_norm;  // [hidden]
-  std::span<const Bf16> q, k, v, o;      // [heads×dim][hidden] ×3, [hidden][heads×dim]
-  std::span<const Bf16> q_norm, k_norm;  // [dim], Qwen3 only, else empty
-  std::span<const Bf16> gate, up, down;  // [intermediate][hidden] ×2, [hidden][intermediate]
+  std::span<const Bf16> q, k, v, o;                       // [heads×dim][hidden] ×3, [hidden][heads×dim]
+  std::span<const Bf16> q_norm, k_norm;                   // [dim], Qwen3 only, else empty
+  std::span<const Bf16> gate, up, down;                   // [intermediate][hidden] ×2, [hidden][intermediate]
 };
 
 class ModelWeights {
  public:
-  // kInvalid: missing or misshapen tensors by name, unsupported dtype; kCorrupt: malformed safetensors.
+  // kInvalid: missing, unknown or misshapen tensors by name, unsupported dtype; kCorrupt: malformed safetensors.
+  // The spans start at any even address.
   static Result<std::unique_ptr<ModelWeights>> load(const std::filesystem::path& model_dir);
   virtual ~ModelWeights() = default;
   const ModelSpec& spec() const { return spec_; }

@@ -1,0 +1,157 @@
+#include "model/tensor_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "base/digest.h"
+#include "base/random.h"
+
+namespace cairn {
+namespace {
+
+Error failed(const char* what, const std::filesystem::path& path) {
+  return unavailable(std::string(what) + " " + path.string() + ": " + std::strerror(errno));
+}
+
+// O_NONBLOCK: opening a FIFO must not wait for its writer.
+Result<int> open_regular(const std::filesystem::path& path, std::uint64_t& size) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return failed("cannot open", path);
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) {
+    Error error = failed("cannot stat", path);
+    ::close(fd);
+    return error;
+  }
+  if (!S_ISREG(status.st_mode)) {
+    ::close(fd);
+    return invalid(path.string() + " is not a regular file");
+  }
+  size = static_cast<std::uint64_t>(status.st_size);
+  return fd;
+}
+
+}  // namespace
+
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  std::uint64_t size = 0;
+  CAIRN_TRY(const int fd, open_regular(path, size));
+  MappedFile file;
+  if (size > 0) {
+    void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED) {
+      Error error = failed("cannot map", path);
+      ::close(fd);
+      return error;
+    }
+    file.data_ = data;
+    file.size_ = size;
+  }
+  ::close(fd);
+  return file;
+}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+Result<std::string> read_text_file(const std::filesystem::path& path, std::uint64_t bytes_max) {
+  std::uint64_t size = 0;
+  CAIRN_TRY(const int fd, open_regular(path, size));
+  if (size > bytes_max) {
+    ::close(fd);
+    return invalid(path.string() + " has " + std::to_string(size) + " bytes; at most " + std::to_string(bytes_max) +
+                   " are read");
+  }
+  std::string text(size, '\0');
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t got = ::read(fd, text.data() + done, size - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      Error error = failed("cannot read", path);
+      ::close(fd);
+      return error;
+    }
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  ::close(fd);
+  text.resize(done);
+  return text;
+}
+
+Result<FileWriter> FileWriter::create(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (fd < 0) return failed("cannot create", path);
+  return FileWriter(path, fd);
+}
+
+FileWriter::~FileWriter() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<void> FileWriter::append(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd_, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return failed("cannot write", path_);
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+Result<void> FileWriter::finish() {
+  if (::fsync(fd_) != 0) return failed("cannot sync", path_);
+  const int fd = std::exchange(fd_, -1);
+  if (::close(fd) != 0) return failed("cannot close", path_);
+  return {};
+}
+
+Result<void> write_text_file(const std::filesystem::path& path, std::string_view text) {
+  CAIRN_TRY(FileWriter writer, FileWriter::create(path));
+  CAIRN_TRY_VOID(writer.append(std::as_bytes(std::span(text.data(), text.size()))));
+  return writer.finish();
+}
+
+Result<StagedDirectory> StagedDirectory::create(const std::filesystem::path& target) {
+  std::error_code error;
+  std::filesystem::path whole = std::filesystem::absolute(target, error).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();  // a trailing slash
+  if (std::filesystem::exists(whole, error) && !std::filesystem::is_empty(whole, error)) {
+    return invalid(target.string() + " exists already: remove it or name another directory");
+  }
+  std::filesystem::create_directories(whole.parent_path(), error);
+  std::array<std::uint8_t, 8> random;
+  random_bytes(random);
+  std::filesystem::path staging =
+      whole.parent_path() / ("." + whole.filename().string() + "." + to_hex(random.data(), random.size()) + ".tmp");
+  if (::mkdir(staging.c_str(), 0755) != 0) return failed("cannot create", staging);
+  return StagedDirectory(std::move(whole), std::move(staging));
+}
+
+StagedDirectory::~StagedDirectory() {
+  std::error_code ignored;
+  if (!staging_.empty()) std::filesystem::remove_all(staging_, ignored);
+}
+
+Result<void> StagedDirectory::publish() {
+  if (::rename(staging_.c_str(), target_.c_str()) != 0) return failed("cannot rename to", target_);
+  staging_.clear();
+  return {};
+}
+
+}  // namespace cairn
