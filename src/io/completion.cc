@@ -20,15 +20,18 @@ CompletionQueue::~CompletionQueue() {
 void CompletionQueue::complete(Operation& op, Result<void> result) noexcept {
   op.result_ = std::move(result);
   std::uint8_t running = 1;
-  CAIRN_CHECK(op.state_.compare_exchange_strong(running, 2, std::memory_order_acq_rel), "an operation was completed twice");
+  CAIRN_CHECK(op.state_.compare_exchange_strong(running, 2, std::memory_order_acq_rel),
+              "an operation was completed twice");
   op.home_->push(op);
 }
 
 void CompletionQueue::push(Operation& op) noexcept {
   MutexLock lock(mutex_);
   op.next_ = nullptr;
-  if (tail_ != nullptr) tail_->next_ = &op;
-  else head_ = &op;
+  if (tail_ != nullptr)
+    tail_->next_ = &op;
+  else
+    head_ = &op;
   tail_ = &op;
   ready_.notify_one();  // under the lock: the consumer may destroy the queue once it has the last operation
 }

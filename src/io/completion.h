@@ -44,7 +44,7 @@ class CompletionQueue {
   ~CompletionQueue();  // checked: empty
   // Hands `op` (begun, not yet completed: checked) to its home queue. Any thread.
   static void complete(Operation& op, Result<void> result) noexcept;
-  Operation* poll() noexcept;         // null: nothing ready
+  Operation* poll() noexcept;  // null: nothing ready
   // Waits on `clock`-free real time for at most timeout_us; null: nothing came. wake() makes it return early.
   Operation* wait_us(std::int64_t timeout_us);
   void wake() noexcept;

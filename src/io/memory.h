@@ -20,10 +20,10 @@ enum class MemoryKind : std::uint8_t { kHost, kPinned, kDevice };
 class MemoryRegion {
  public:
   struct Options {
-    std::uint64_t bytes = 0;         // rounded up to 2 MiB
-    bool huge_pages = true;          // hugetlb, else transparent (madvise), else 4 KiB: what was got is told by page_kind()
-    bool touch = true;               // write every page now, in parallel, so that no first touch happens on the data path
-    bool shareable = false;          // memfd; descriptor() is then valid
+    std::uint64_t bytes = 0;  // rounded up to 2 MiB
+    bool huge_pages = true;   // hugetlb, else transparent (madvise), else 4 KiB: what was got is told by page_kind()
+    bool touch = true;        // write every page now, in parallel, so that no first touch happens on the data path
+    bool shareable = false;   // memfd; descriptor() is then valid
     std::uint32_t hold_granule = 4096;
   };
   // kExhausted when the system refuses the memory.
@@ -62,8 +62,12 @@ struct MemoryRef {
   std::uint16_t device = 0;
 
   std::uint64_t offset() const { return static_cast<std::uint64_t>(data - region->data()); }
-  void hold() const { if (region) region->hold(offset(), size); }
-  void release() const { if (region) region->release(offset(), size); }
+  void hold() const {
+    if (region) region->hold(offset(), size);
+  }
+  void release() const {
+    if (region) region->release(offset(), size);
+  }
 };
 using Scatter = std::span<const MemoryRef>;  // one block as it lies in memory, in payload order
 
