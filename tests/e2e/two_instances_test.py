@@ -1,0 +1,130 @@
+"""Property: what one process computed is a verified hit in another and after a restart, bit for bit."""
+import json
+import shutil
+import subprocess
+
+import pytest
+from conftest import blocks, cairn, wait_for
+
+WORDS = "the traveller left a stone on the cairn so that the next one finds the way over the hill "
+PROMPT = "".join(f"{i}. {WORDS}" for i in range(90))
+
+
+def answer(instance, prompt=PROMPT, **options):
+    reply = instance.complete(prompt, logprobs=5, **options)
+    return reply["choices"][0]["text"], reply["choices"][0]["logprobs"], reply["usage"]
+
+
+def stored(instance, store, usage):
+    wait_for(lambda: len(blocks(store)) >= usage["prompt_tokens"] // 256)
+
+
+def test_a_fresh_process_reads_what_another_computed(serve, chat_model, tmp_path):
+    store = tmp_path / "store"
+    store.mkdir()
+    flags = ["--device-kv-bytes", "128MiB", "--ram-bytes", "64MiB", "--threads", 1]
+    plain = serve(chat_model, *flags)
+    text, logprobs, usage = answer(plain)
+    plain.stop()
+    prompt = usage["prompt_tokens"]
+    assert prompt >= 1500 and usage["prompt_tokens_details"]["cached_tokens"] == 0
+
+    first = serve(chat_model, *flags, "--store", f"file://{store}")
+    assert answer(first)[:2] == (text, logprobs)
+    stored(first, store, usage)
+    first.stop()
+
+    size = blocks(store)[0].stat().st_size
+    trace = tmp_path / "trace"
+    second = serve(chat_model, *flags, "--store", f"file://{store}", "--load-policy", "always",
+                   prefix=["strace", "-f", "-y", "-e", "trace=pread64,preadv,preadv2,read", "-o", str(trace)])
+    text2, logprobs2, usage2 = answer(second)
+    assert (text2, logprobs2) == (text, logprobs)
+    cached = usage2["prompt_tokens_details"]["cached_tokens"]
+    assert cached >= prompt - 272
+    second.stop()
+    read = sum(int(line.rsplit("=", 1)[1].split()[0]) for line in open(trace) if ".kv>" in line and "= -1" not in line and " = " in line)
+    assert read == cached // 256 * size
+
+    # A hole in the middle shortens the hit exactly there.
+    chain = {path: json.loads(cairn_header(path)) for path in blocks(store)}
+    middle = next(path for path, header in chain.items() if header["chunk_index"] == 2)
+    middle.unlink()
+    third = serve(chat_model, *flags, "--store", f"file://{store}", "--load-policy", "always")
+    text3, logprobs3, usage3 = answer(third)
+    assert (text3, logprobs3) == (text, logprobs)
+    assert usage3["prompt_tokens_details"]["cached_tokens"] == 2 * 256
+    stored(third, store, usage)
+    third.stop()
+
+    # And again after a restart the hole is filled.
+    fourth = serve(chat_model, *flags, "--store", f"file://{store}", "--load-policy", "always")
+    assert answer(fourth)[2]["prompt_tokens_details"]["cached_tokens"] == cached
+    fourth.stop()
+
+
+def cairn_header(path):
+    """Chunk index from the header, by its documented offset (docs/format.md)."""
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    return json.dumps({"chunk_index": int.from_bytes(head[144:148], "little")})
+
+
+def test_after_drain_the_store_is_as_large_as_the_metric_says(serve, small_model, tmp_path):
+    store = tmp_path / "store"
+    store.mkdir()
+    instance = serve(small_model, "--store", f"file://{store}", "--device-kv-bytes", "32MiB", "--ram-bytes", "32MiB")
+    usage = instance.complete(PROMPT[:4000])["usage"]
+    stored(instance, store, usage)
+    wait_for(lambda: instance.metric("cairn_tier_used_bytes", tier="file") == sum(p.stat().st_size for p in blocks(store)))
+    used = instance.metric("cairn_tier_used_bytes", tier="file")
+    instance.stop()
+    assert used == sum(p.stat().st_size for p in blocks(store)) > 0
+    disk = int(subprocess.run(["du", "-s", "--block-size=1", store], capture_output=True, text=True).stdout.split()[0])
+    assert abs(disk - used) <= max(0.01 * used, 128 * 1024)
+
+
+def test_a_salt_never_shares(serve, small_model, tmp_path):
+    store = tmp_path / "store"
+    store.mkdir()
+    instance = serve(small_model, "--store", f"file://{store}", "--load-policy", "always")
+    prompt = PROMPT[:2000]
+    for salt in ["", "a", "b"]:
+        options = {"cache_salt": salt} if salt else {}
+        assert instance.complete(prompt, **options)["usage"]["prompt_tokens_details"]["cached_tokens"] == 0, salt
+        assert instance.complete(prompt, **options)["usage"]["prompt_tokens_details"]["cached_tokens"] > 0, salt
+
+
+def test_one_changed_weight_shares_nothing(serve, small_model, tmp_path):
+    store = tmp_path / "store"
+    store.mkdir()
+    flags = ["--store", f"file://{store}", "--load-policy", "always"]
+    first = serve(small_model, *flags)
+    usage = first.complete(PROMPT[:2000])["usage"]
+    stored(first, store, usage)
+    first.stop()
+    same = serve(small_model, *flags)
+    assert same.complete(PROMPT[:2000])["usage"]["prompt_tokens_details"]["cached_tokens"] > 0
+    same.stop()
+    other = tmp_path / "other"
+    shutil.copytree(small_model, other)
+    weights = other / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-2] ^= 1  # the lowest bit of the last bf16 of the last tensor
+    weights.write_bytes(data)
+    changed = serve(other, *flags)
+    assert changed.complete(PROMPT[:2000])["usage"]["prompt_tokens_details"]["cached_tokens"] == 0
+
+
+def test_a_killed_instance_loses_nothing_that_was_published(serve, small_model, tmp_path):
+    store = tmp_path / "store"
+    store.mkdir()
+    flags = ["--store", f"file://{store}", "--load-policy", "always"]
+    first = serve(small_model, *flags)
+    text = first.complete(PROMPT[:3000])["choices"][0]["text"]
+    wait_for(lambda: blocks(store))
+    first.kill()
+    second = serve(small_model, *flags)
+    reply = second.complete(PROMPT[:3000])
+    assert reply["choices"][0]["text"] == text
+    assert reply["usage"]["prompt_tokens_details"]["cached_tokens"] >= 256
