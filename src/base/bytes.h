@@ -29,7 +29,9 @@ inline void store_le(void* to, T value) {
 
 inline constexpr std::uint64_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB;
 
-inline constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit * unit; }
+inline constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
 
 // "256MiB", "1.5GB", "4096", "100 k": binary suffixes KiB..TiB, decimal k/M/G/T with optional B. kInvalid otherwise.
 Result<std::uint64_t> parse_bytes(std::string_view text);

@@ -16,7 +16,7 @@ struct Deadline {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual std::int64_t now_us() const = 0;       // monotonic; any thread
+  virtual std::int64_t now_us() const = 0;        // monotonic; any thread
   virtual std::int64_t unix_time_us() const = 0;  // wall clock, for people and file ages only; any thread
   Deadline after_us(std::int64_t delay_us) const { return {now_us() + delay_us}; }
   bool passed(Deadline deadline) const { return now_us() >= deadline.at_us; }

@@ -104,7 +104,7 @@ class [[nodiscard]] Result<void> {
   auto temporary = (expression);                            \
   if (!temporary) return std::move(temporary).error();      \
   declaration = std::move(temporary).value()
-#define CAIRN_TRY_VOID(expression)                                                  \
-  do {                                                                              \
+#define CAIRN_TRY_VOID(expression)                                                      \
+  do {                                                                                  \
     if (auto cairn_try = (expression); !cairn_try) return std::move(cairn_try).error(); \
   } while (false)

@@ -49,8 +49,8 @@ struct ChunkTally {
   std::array<std::uint32_t, static_cast<std::size_t>(MissReason::kCount_)> missed{};
 };
 
-// The longest stored prefix of `chunks`, beginning at the first: `found` leases it. What lies behind a hit and why is in
-// `tally.missed` (sums to chunks.size() - found.chunks()). Comes back within lookup_deadline.
+// The longest stored prefix of `chunks`, beginning at the first: `found` leases it. What lies behind a hit and why is
+// in `tally.missed` (sums to chunks.size() - found.chunks()). Comes back within lookup_deadline.
 struct Lookup final : Operation {
   using Operation::Operation;
   std::span<const ChunkId> chunks;
@@ -91,9 +91,10 @@ struct CacheDeps {
 class TieredCache {
  public:
   // `shards`: the cells that this process wants and writes (BlockLayout::cells_of). `block_bytes` per shard entry.
-  static Result<std::unique_ptr<TieredCache>> open(const CacheConfig& config, std::vector<std::unique_ptr<Tier>> fastest_first,
-                                                   std::vector<std::uint32_t> shards, std::vector<std::uint64_t> block_bytes,
-                                                   const CacheDeps& deps);
+  static Result<std::unique_ptr<TieredCache>> open(const CacheConfig& config,
+                                                   std::vector<std::unique_ptr<Tier>> fastest_first,
+                                                   std::vector<std::uint32_t> shards,
+                                                   std::vector<std::uint64_t> block_bytes, const CacheDeps& deps);
   virtual ~TieredCache() = default;  // checked: drained
   virtual void lookup(Lookup& op) = 0;
   virtual void load(Load& op) = 0;

@@ -53,7 +53,8 @@ class Connector {
   virtual ~Connector() = default;
   // No side effect that the engine must undo but release(); may be asked many times for one request.
   virtual Match match(const MatchRequest& request) = 0;
-  // Fills `pages` (the pages of exactly `tokens`, a range of whole pages inside the matched one). Reported once by poll.
+  // Fills `pages` (the pages of exactly `tokens`, a range of whole pages inside the matched one). Reported once by
+  // poll.
   virtual void load(RequestId id, TokenRange tokens, std::span<const PageId> pages) = 0;
   // `tokens`: the sequence from 0 whose KV is in `pages` (block table from 0). Chunks completed since the last call
   // are saved; the engine may not reuse their pages until poll reports the request as saved. False: nothing to save.
