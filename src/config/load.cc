@@ -1,0 +1,220 @@
+#include "config/load.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <set>
+
+#include "config/nearest.h"
+#include "config/yaml_file.h"
+
+namespace cairn {
+namespace {
+
+constexpr std::string_view kVariablePrefix = "CAIRN_";
+constexpr std::string_view kConfigVariable = "CAIRN_CONFIG";
+constexpr std::size_t kArgumentsMax = 4096;
+
+Result<void> assign(Option& option, const std::vector<std::string>& values, Origin origin) {
+  if (option.kind != OptionKind::kList && values.size() != 1) {
+    return invalid(origin.where + ": " + option.path() + " takes one value, not a list");
+  }
+  const Result<void> set = option.set(values);
+  if (!set) return Error{set.error().code, origin.where + ": " + option.path() + ": " + set.error().detail};
+  option.origin = std::move(origin);
+  return {};
+}
+
+// Flags as given, before their values are parsed: the file comes first.
+struct Given {
+  Option* option = nullptr;
+  std::string flag;
+  std::vector<std::string> values;
+};
+
+struct Arguments {
+  std::vector<Given> given;
+  std::vector<std::string> positional;
+  std::string config_file;
+  bool help = false;
+};
+
+class ArgumentReader {
+ public:
+  ArgumentReader(OptionSet& options, const std::vector<std::string>& arguments)
+      : options_(options), arguments_(arguments) {}
+
+  Result<Arguments> read() {
+    if (arguments_.size() > kArgumentsMax) return invalid("more than 4096 arguments");
+    while (at_ < arguments_.size()) {
+      const std::string& argument = arguments_[at_++];
+      if (argument == "--") {
+        out_.positional.insert(out_.positional.end(), arguments_.begin() + static_cast<std::ptrdiff_t>(at_),
+                               arguments_.end());
+        break;
+      }
+      if (argument == "-h" || argument == "--help") {
+        out_.help = true;
+      } else if (argument.starts_with("--")) {
+        CAIRN_TRY_VOID(read_flag(argument.substr(2)));
+      } else if (argument.size() > 1 && argument[0] == '-') {
+        return invalid(argument + ": flags are written with two dashes; see --help");
+      } else {
+        out_.positional.push_back(argument);
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  Result<void> read_flag(const std::string& text) {
+    const auto equals = text.find('=');
+    std::string name = text.substr(0, equals);
+    std::replace(name.begin(), name.end(), '_', '-');
+    const std::string shown = "--" + name;
+    if (name == "config") {
+      CAIRN_TRY(out_.config_file, value_of(shown, text, equals));
+      return {};
+    }
+    Option* option = options_.find_flag(name);
+    if (option == nullptr && name.starts_with("no-")) {
+      Option* positive = options_.find_flag(name.substr(3));
+      if (positive != nullptr && positive->kind == OptionKind::kSwitch && equals == std::string::npos) {
+        return add(*positive, shown, "false");
+      }
+    }
+    if (option == nullptr) return invalid(shown + ": no such flag" + did_you_mean(name, options_.flag_names()));
+    if (option->kind == OptionKind::kSwitch && equals == std::string::npos) return add(*option, shown, "true");
+    CAIRN_TRY(std::string value, value_of(shown, text, equals));
+    return add(*option, shown, std::move(value));
+  }
+
+  Result<std::string> value_of(const std::string& shown, const std::string& text, std::size_t equals) {
+    if (equals != std::string::npos) return text.substr(equals + 1);
+    if (at_ >= arguments_.size() || arguments_[at_].starts_with("--")) return invalid(shown + " needs a value");
+    return arguments_[at_++];
+  }
+
+  Result<void> add(Option& option, const std::string& flag, std::string value) {
+    for (Given& given : out_.given) {
+      if (given.option != &option) continue;
+      if (option.kind != OptionKind::kList) return invalid(flag + " is given twice");
+      given.values.push_back(std::move(value));
+      return {};
+    }
+    out_.given.push_back({&option, flag, {std::move(value)}});
+    return {};
+  }
+
+  OptionSet& options_;
+  const std::vector<std::string>& arguments_;
+  std::size_t at_ = 0;
+  Arguments out_;
+};
+
+Result<std::string> read_file(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kConfigFileBytesMax + 1, '\0');
+  if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file.is_open() || file.bad() || (file.fail() && !file.eof())) {
+    return invalid(path + ": cannot read the configuration: " + std::strerror(errno == 0 ? EIO : errno));
+  }
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
+}
+
+Result<void> apply_setting(OptionSet& options, const FileSetting& setting, const std::string& where) {
+  if (setting.is_section) {
+    if (options.has_section(setting.name)) return {};
+    if (options.find("", setting.name) != nullptr)
+      return invalid(where + ": " + setting.name + " is a value, not a section");
+    return invalid(where + ": no such section \"" + setting.name + "\"" +
+                   did_you_mean(setting.name, options.section_names()));
+  }
+  Option* option = options.find(setting.section, setting.name);
+  if (option != nullptr) return assign(*option, setting.values, {Origin::Kind::kFile, where});
+  if (setting.section.empty() && options.has_section(setting.name)) {
+    return invalid(where + ": " + setting.name + " is a section; put `name: value` lines below it");
+  }
+  const std::string path = setting.section.empty() ? setting.name : setting.section + "." + setting.name;
+  std::string hint = did_you_mean(setting.name, options.names_in(setting.section));
+  if (hint.empty()) {  // the right name under the wrong section
+    for (const Option& other : options.options()) {
+      if (other.name == setting.name) hint = "; did you mean \"" + other.path() + "\"?";
+    }
+  }
+  return invalid(where + ": no such setting \"" + path + "\"" + hint);
+}
+
+Result<void> apply_file(OptionSet& options, const std::string& path) {
+  CAIRN_TRY(const std::string text, read_file(path));
+  CAIRN_TRY(const std::vector<FileSetting> settings, read_yaml(text, path));
+  for (const FileSetting& setting : settings) {
+    const std::string& section = setting.is_section ? setting.name : setting.section;
+    if (!section.empty() && options.is_foreign(section)) continue;
+    CAIRN_TRY_VOID(apply_setting(options, setting, path + ":" + std::to_string(setting.line)));
+  }
+  return {};
+}
+
+Result<void> apply_variables(OptionSet& options, const Variables& variables, std::vector<std::string>& notices) {
+  std::vector<std::string> valid;
+  for (const Option& option : options.options()) valid.push_back(options.variable_of(option));
+  std::set<const Option*> seen;
+  for (const auto& [name, value] : variables) {
+    if (!name.starts_with(kVariablePrefix) || name == kConfigVariable) continue;
+    Option* option = options.find_variable(name);
+    if (option == nullptr) {
+      const std::string hint = did_you_mean(name, valid);
+      if (!hint.empty()) notices.push_back(name + ": no such variable" + hint);
+      continue;
+    }
+    if (!seen.insert(option).second) return invalid(name + ": " + option->path() + " is set by two variables");
+    const auto values = option->kind == OptionKind::kList ? split_list(value) : std::vector<std::string>{value};
+    CAIRN_TRY_VOID(assign(*option, values, {Origin::Kind::kVariable, name}));
+  }
+  return {};
+}
+
+}  // namespace
+
+Variables environment() {
+  Variables variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const auto equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    variables.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+std::string variable_or(const Variables& variables, std::string_view name, std::string_view fallback) {
+  for (const auto& [known, value] : variables) {
+    if (known == name) return value;
+  }
+  return std::string(fallback);
+}
+
+Result<Loaded> load_options(OptionSet& options, const LoadInput& input) {
+  CAIRN_TRY(Arguments arguments, ArgumentReader(options, input.arguments).read());
+  Loaded loaded;
+  loaded.help = arguments.help;
+  loaded.positional = std::move(arguments.positional);
+  loaded.config_file = arguments.config_file;
+  if (loaded.help) return loaded;
+  if (loaded.config_file.empty()) loaded.config_file = variable_or(input.variables, kConfigVariable, "");
+  if (!loaded.config_file.empty()) CAIRN_TRY_VOID(apply_file(options, loaded.config_file));
+  CAIRN_TRY_VOID(apply_variables(options, input.variables, loaded.notices));
+  for (Given& given : arguments.given) {
+    CAIRN_TRY_VOID(assign(*given.option, given.values, {Origin::Kind::kFlag, given.flag}));
+  }
+  CAIRN_TRY_VOID(options.validate());
+  return loaded;
+}
+
+}  // namespace cairn

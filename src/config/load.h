@@ -1,0 +1,38 @@
+// One loader for a program's settings: defaults, then the YAML file, then CAIRN_* variables, then flags; the later one
+// wins and is remembered as the origin. Start of the program, one thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "config/option_set.h"
+
+namespace cairn {
+
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+struct LoadInput {
+  std::vector<std::string> arguments;  // without program and verb
+  Variables variables;                 // see environment(); only CAIRN_* ones are looked at
+};
+
+struct Loaded {
+  std::vector<std::string> positional;  // in order
+  std::vector<std::string> notices;     // one line each, for people: unknown CAIRN_* variables
+  std::string config_file;              // empty: none
+  bool help = false;                    // --help or -h was given; nothing was validated
+};
+
+// The variables of this process (the only reader of the environment in the product).
+Variables environment();
+std::string variable_or(const Variables& variables, std::string_view name, std::string_view fallback);
+
+// Fills the bound structs. Errors are one line: where, which setting, what is wrong, what would be right. Unknown keys
+// of the file and unknown flags are errors with the nearest valid name. An unknown CAIRN_* variable is only a notice:
+// orchestrators invent such names (CAIRN_SERVICE_HOST) from the names of services.
+Result<Loaded> load_options(OptionSet& options, const LoadInput& input);
+
+}  // namespace cairn

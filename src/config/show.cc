@@ -1,0 +1,190 @@
+#include "config/show.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace cairn {
+namespace {
+
+constexpr std::string_view kRedacted = "[redacted]";
+constexpr std::size_t kHelpColumn = 40, kHelpWidth = 110, kShowColumn = 44;
+
+std::vector<std::string> shown_values(const Option& option) {
+  std::vector<std::string> values = option.get();
+  for (std::string& value : values)
+    value = option.secret && !value.empty() ? std::string(kRedacted) : redact_url(value);
+  return values;
+}
+
+std::string yaml_scalar(const Option& option, const std::string& text) {
+  const bool textual = option.kind == OptionKind::kText || option.kind == OptionKind::kList;
+  if (!textual) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (byte < 0x20) {
+      quoted += "\\x";
+      quoted += kHex[byte >> 4];
+      quoted += kHex[byte & 15];
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "\"";
+}
+
+std::string yaml_value(const Option& option) {
+  const auto values = shown_values(option);
+  if (option.kind != OptionKind::kList) return values.empty() ? "" : yaml_scalar(option, values[0]);
+  std::string list = "[";
+  for (const std::string& value : values) list += (list.size() > 1 ? ", " : "") + yaml_scalar(option, value);
+  return list + "]";
+}
+
+nlohmann::ordered_json json_value(const Option& option) {
+  const auto values = shown_values(option);
+  if (option.kind == OptionKind::kList) return values;
+  if (values.empty()) return nullptr;
+  if (option.secret) return values[0];
+  switch (option.kind) {
+    case OptionKind::kSwitch:
+      return values[0] == "true";
+    case OptionKind::kBytes:
+      if (const auto bytes = parse_unsigned(values[0], option.kind, ~std::uint64_t{0})) return *bytes;
+      break;
+    case OptionKind::kWhole:
+      if (const auto number = parse_unsigned(values[0], option.kind, ~std::uint64_t{0})) return *number;
+      if (const auto number = parse_signed(values[0], INT64_MIN, INT64_MAX)) return *number;
+      break;
+    case OptionKind::kReal:
+      if (const auto number = parse_real(values[0])) return *number;
+      break;
+    case OptionKind::kText:
+    case OptionKind::kChoice:
+    case OptionKind::kList:
+      break;
+  }
+  return values[0];
+}
+
+std::string placeholder(const Option& option) {
+  switch (option.kind) {
+    case OptionKind::kSwitch:
+      return "";
+    case OptionKind::kWhole:
+      return " N";
+    case OptionKind::kBytes:
+      return " SIZE";
+    case OptionKind::kReal:
+      return " NUMBER";
+    case OptionKind::kText:
+      return " TEXT";
+    case OptionKind::kList:
+      return " TEXT ...";
+    case OptionKind::kChoice:
+      break;
+  }
+  std::string choices = " ";
+  for (const std::string& choice : option.choices) choices += (choices.size() > 1 ? "|" : "") + choice;
+  return choices;
+}
+
+// Appends `words` behind `line`, broken at kHelpWidth and indented to kHelpColumn.
+void append_wrapped(std::string& out, std::string line, const std::string& words) {
+  if (line.size() + 2 > kHelpColumn) {
+    out += line + "\n";
+    line.clear();
+  }
+  line.resize(kHelpColumn, ' ');
+  std::size_t at = 0;
+  while (at < words.size()) {
+    const auto end = std::min(words.find(' ', at), words.size());
+    if (line.size() > kHelpColumn && line.size() + (end - at) > kHelpWidth) {
+      out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+      line.assign(kHelpColumn, ' ');
+    }
+    line += words.substr(at, end - at) + " ";
+    at = end + 1;
+  }
+  out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+}
+
+}  // namespace
+
+std::string redact_url(const std::string& text) {
+  const auto scheme = text.find("://");
+  if (scheme == std::string::npos) return text;
+  const auto host = scheme + 3;
+  const auto host_end = std::min(text.find_first_of("/?#", host), text.size());
+  std::string url = text.substr(0, host);
+  const auto at = text.rfind('@', host_end);
+  const bool has_user = at != std::string::npos && at >= host && at < host_end;
+  if (has_user) url += kRedacted;
+  const auto rest = has_user ? at : host;
+  const auto query = std::min(text.find('?', rest), text.size());
+  url += text.substr(rest, query - rest);
+  for (auto begin = query; begin < text.size();) {  // each part with its leading ? or &
+    const auto end = std::min(text.find('&', begin + 1), text.size());
+    const std::string part = text.substr(begin, end - begin);
+    const auto equals = part.find('=');
+    const bool secret = equals != std::string::npos && names_secret(part.substr(1, equals - 1));
+    url += secret ? part.substr(0, equals + 1) + std::string(kRedacted) : part;
+    begin = end;
+  }
+  return url;
+}
+
+std::string show_text(const OptionSet& options) {
+  std::string out;
+  for (const OptionSet::Group& group : options.groups()) {
+    if (!group.section.empty()) out += group.section + ":\n";
+    for (const Option& option : options.options()) {
+      if (option.section != group.section) continue;
+      const std::string value = yaml_value(option);
+      std::string line = group.section.empty() ? "" : "  ";
+      line += value.empty() ? "# " + option.name + ": unset" : option.name + ": " + value;
+      if (line.size() < kShowColumn) line.resize(kShowColumn, ' ');
+      out += line + " # " + to_string(option.origin) + "\n";
+    }
+  }
+  return out;
+}
+
+std::string show_json(const OptionSet& options) {
+  nlohmann::ordered_json root = nlohmann::ordered_json::object();
+  for (const Option& option : options.options()) {
+    auto& parent = option.section.empty() ? root : root[option.section];
+    parent[option.name] = {{"value", json_value(option)}, {"origin", to_string(option.origin)}};
+  }
+  return root.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+std::string help_text(const OptionSet& options, const HelpHead& head) {
+  std::string out = "usage: " + head.usage + "\n";
+  if (!head.summary.empty()) out += "\n" + head.summary + "\n";
+  for (const OptionSet::Group& group : options.groups()) {
+    out += "\n" + group.title + (group.section.empty() ? "" : " (section `" + group.section + "` of the file)") + "\n";
+    for (const Option& option : options.options()) {
+      if (option.section != group.section) continue;
+      std::string words = option.help;
+      if (!option.secret && !option.default_text.empty()) words += " [" + option.default_text + "]";
+      append_wrapped(out, "  --" + options.flag_of(option) + placeholder(option), words);
+    }
+  }
+  out += "\nEverywhere\n";
+  append_wrapped(out, "  --config FILE", "YAML file with these settings; CAIRN_CONFIG names it too");
+  append_wrapped(out, "  --help", "this text");
+  out += "\nA later source wins: defaults, file, variables, flags. Switches are turned off by --no-NAME.";
+  if (!options.options().empty()) {
+    const Option& sample = options.options().front();
+    out += "\nEach flag is also a setting of the file and a variable: --" + options.flag_of(sample) + " is `" +
+           sample.path() + "` and " + options.variable_of(sample) + ".";
+  }
+  return out + "\n";
+}
+
+}  // namespace cairn

@@ -1,0 +1,85 @@
+#include "config/yaml_file.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <set>
+
+namespace cairn {
+namespace {
+
+class Reader {
+ public:
+  explicit Reader(const std::string& file) : file_(file) {}
+
+  Result<std::vector<FileSetting>> read(const YAML::Node& root) {
+    if (root.IsNull()) return std::move(settings_);
+    if (!root.IsMap()) return at(root, "expected `name: value` lines");
+    CAIRN_TRY_VOID(read_map(root, ""));
+    return std::move(settings_);
+  }
+
+ private:
+  Error at(const YAML::Node& node, const std::string& what) const {
+    return invalid(file_ + ":" + std::to_string(node.Mark().line + 1) + ": " + what);
+  }
+
+  Result<void> read_map(const YAML::Node& map, const std::string& section) {
+    std::set<std::string> seen;
+    for (const auto& entry : map) {
+      const YAML::Node& key = entry.first;
+      if (!key.IsScalar()) return at(key, "a name must be plain text");
+      const std::string name = key.Scalar();
+      const std::string path = section.empty() ? name : section + "." + name;
+      if (!seen.insert(name).second) return at(key, path + " stands twice; keep one of the lines");
+      CAIRN_TRY_VOID(read_setting(key, entry.second, section, name, path));
+    }
+    return {};
+  }
+
+  Result<void> read_setting(const YAML::Node& key, const YAML::Node& value, const std::string& section,
+                            const std::string& name, const std::string& path) {
+    FileSetting setting;
+    setting.section = section;
+    setting.name = name;
+    setting.line = static_cast<std::uint32_t>(key.Mark().line + 1);
+    if (value.IsMap()) {
+      if (!section.empty()) return at(key, path + " is nested too deep; sections hold `name: value` lines only");
+      setting.is_section = true;
+      settings_.push_back(setting);
+      return read_map(value, name);
+    }
+    if (value.IsScalar()) {
+      setting.values.push_back(value.Scalar());
+    } else if (value.IsSequence()) {
+      setting.is_list = true;
+      for (const YAML::Node& item : value) {
+        if (!item.IsScalar()) return at(item, path + " must be a list of plain values");
+        setting.values.push_back(item.Scalar());
+      }
+    } else {
+      return at(key, path + " has no value; leave the line out to keep the default");
+    }
+    settings_.push_back(std::move(setting));
+    return {};
+  }
+
+  const std::string& file_;
+  std::vector<FileSetting> settings_;
+};
+
+}  // namespace
+
+Result<std::vector<FileSetting>> read_yaml(std::string_view text, const std::string& file) {
+  if (text.size() > kConfigFileBytesMax) {
+    return invalid(file + ": larger than " + std::to_string(kConfigFileBytesMax) + " bytes; is this a configuration?");
+  }
+  try {
+    return Reader(file).read(YAML::Load(std::string(text)));
+  } catch (const YAML::Exception& error) {
+    return invalid(file + ":" + std::to_string(error.mark.line + 1) + ": not valid YAML: " + error.msg);
+  } catch (const std::exception& error) {
+    return invalid(file + ": not valid YAML: " + error.what());
+  }
+}
+
+}  // namespace cairn

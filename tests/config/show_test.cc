@@ -1,0 +1,88 @@
+// Property: what is shown loads again to the same values, and no secret is ever in it.
+#include "config/show.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "config/load.h"
+#include "config/sample.h"
+
+namespace cairn {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+struct Bound {
+  Bound() {
+    options.add("", "Memory", top);
+    options.add("cache", "Cache", cache);
+    options.add("serve", "Serve", serve);
+  }
+  config_sample::TopConfig top;
+  config_sample::CacheSample cache;
+  config_sample::ServeSample serve;
+  OptionSet options;
+};
+
+TEST(Show, TextLoadsBackToTheSameValues) {
+  Bound first;
+  ASSERT_TRUE(
+      load_options(first.options, {{"--ram-bytes", "3MiB", "--store", "file:///a b?x=\"1\"", "--ratio", "0.25"}, {}}));
+  const std::string text = show_text(first.options);
+  EXPECT_THAT(text, HasSubstr("ram_bytes: 3MiB"));
+  EXPECT_THAT(text, HasSubstr("# --ram-bytes\n"));
+  const std::string path = testing::TempDir() + "cairn_show_" + std::to_string(::getpid()) + ".yaml";
+  std::ofstream(path) << text;
+  Bound second;
+  const auto loaded = load_options(second.options, {{"--config", path}, {}});
+  ::unlink(path.c_str());
+  ASSERT_TRUE(loaded) << loaded.error().detail << "\n" << text;
+  EXPECT_EQ(second.top.ram_bytes, 3u << 20);
+  EXPECT_EQ(second.top.stores, first.top.stores);
+  EXPECT_EQ(second.serve.ratio, 0.25);
+  EXPECT_FALSE(second.top.chunk_tokens);
+}
+
+TEST(Show, JsonHasTypedValuesAndOrigins) {
+  Bound bound;
+  ASSERT_TRUE(load_options(bound.options, {{"--no-promote", "--nice", "-3"}, {{"CAIRN_RAM_BYTES", "1MiB"}}}));
+  const auto json = nlohmann::json::parse(show_json(bound.options));
+  EXPECT_EQ(json["ram_bytes"]["value"], 1 << 20);
+  EXPECT_EQ(json["ram_bytes"]["origin"], "CAIRN_RAM_BYTES");
+  EXPECT_EQ(json["cache"]["promote"]["value"], false);
+  EXPECT_EQ(json["serve"]["nice"]["value"], -3);
+  EXPECT_EQ(json["serve"]["ratio"]["value"], 0.5);
+  EXPECT_TRUE(json["chunk_tokens"]["value"].is_null());
+}
+
+TEST(Show, SecretsAreRedacted) {
+  Bound bound;
+  ASSERT_TRUE(load_options(
+      bound.options,
+      {{"--api-key", "canary-1", "--store", "s3://id:canary-2@bucket/x?secret_key=canary-3&region=r"}, {}}));
+  for (const std::string& text : {show_text(bound.options), show_json(bound.options), help_text(bound.options, {})}) {
+    EXPECT_THAT(text, Not(HasSubstr("canary")));
+  }
+  EXPECT_THAT(show_text(bound.options), HasSubstr("s3://[redacted]@bucket/x?secret_key=[redacted]&region=r"));
+  EXPECT_EQ(redact_url("file:///a@b/c?x=1"), "file:///a@b/c?x=1");
+  EXPECT_EQ(redact_url("no url"), "no url");
+}
+
+TEST(Show, HelpNamesEveryFlagWithItsDefault) {
+  Bound bound;
+  const std::string help = help_text(bound.options, {"cairn x [options]", "Does x."});
+  for (const Option& option : bound.options.options())
+    EXPECT_THAT(help, HasSubstr("  --" + bound.options.flag_of(option)));
+  EXPECT_THAT(help, HasSubstr("usage: cairn x [options]\n"));
+  EXPECT_THAT(help, HasSubstr("--load-policy auto|always|never"));
+  EXPECT_THAT(help, HasSubstr("[1GiB]"));
+  std::istringstream lines(help);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 120u) << line;
+}
+
+}  // namespace
+}  // namespace cairn

@@ -1,0 +1,50 @@
+// Property: YAML becomes flat settings with their lines; anything else is one error line that names the place.
+#include "config/yaml_file.h"
+
+#include <gmock/gmock.h>
+
+namespace cairn {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+TEST(YamlFile, GivesSettingsWithLines) {
+  const auto settings =
+      read_yaml("# comment\nram_bytes: 1GiB\ncache:\n  promote: no\nstores: [file:///a, 'file:///b']\n", "c.yaml")
+          .value();
+  ASSERT_EQ(settings.size(), 4u);
+  EXPECT_EQ(settings[0].name, "ram_bytes");
+  EXPECT_EQ(settings[0].line, 2u);
+  EXPECT_TRUE(settings[1].is_section);
+  EXPECT_EQ(settings[2].section, "cache");
+  EXPECT_EQ(settings[2].values, std::vector<std::string>{"no"});
+  EXPECT_EQ(settings[2].line, 4u);
+  EXPECT_EQ(settings[3].values, (std::vector<std::string>{"file:///a", "file:///b"}));
+}
+
+TEST(YamlFile, EmptyTextIsNoSettings) { EXPECT_TRUE(read_yaml("", "c.yaml").value().empty()); }
+
+TEST(YamlFile, RefusesWithFileAndLine) {
+  const auto detail = [](const std::string& text) { return read_yaml(text, "c.yaml").error().detail; };
+  EXPECT_THAT(detail("a: 1\nb: 2\na: 3\n"), StartsWith("c.yaml:3: a stands twice"));
+  EXPECT_THAT(detail("s:\n  a: 1\n  a: 2\n"), StartsWith("c.yaml:3: s.a stands twice"));
+  EXPECT_THAT(detail("a:\n"), StartsWith("c.yaml:1: a has no value"));
+  EXPECT_THAT(detail("s:\n  t:\n    a: 1\n"), StartsWith("c.yaml:2: s.t is nested too deep"));
+  EXPECT_THAT(detail("a: [1, [2]]\n"), HasSubstr("list of plain values"));
+  EXPECT_THAT(detail("a: 1\nb: [1, 2\n"), StartsWith("c.yaml:"));
+  EXPECT_THAT(detail("just text"), HasSubstr("expected `name: value` lines"));
+  EXPECT_THAT(detail("[1]: 2\n"), HasSubstr("plain text"));
+  EXPECT_THAT(detail(std::string(kConfigFileBytesMax + 1, ' ')), HasSubstr("larger than"));
+}
+
+TEST(YamlFile, HostileNestingAndAliasesEndInAnError) {
+  EXPECT_FALSE(read_yaml(std::string(100'000, '['), "c.yaml"));
+  EXPECT_FALSE(read_yaml(std::string(100'000, '{'), "c.yaml"));
+  EXPECT_FALSE(read_yaml("a: &x [*x]\n", "c.yaml"));
+  EXPECT_FALSE(read_yaml("a: *nowhere\n", "c.yaml"));
+  EXPECT_FALSE(read_yaml("\x01\x02", "c.yaml"));
+}
+
+}  // namespace
+}  // namespace cairn
