@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/bytes.h"
+#include "model/tensor.h"
 
 namespace cairn {
 namespace {
@@ -228,7 +229,7 @@ class GgufReader {
     }
     std::uint64_t elements = 1;
     for (const std::uint64_t axis : tensor.shape) {
-      if (axis == 0 || __builtin_mul_overflow(elements, axis, &elements) || elements > (1ull << 48)) {
+      if (axis == 0 || __builtin_mul_overflow(elements, axis, &elements) || elements > kTensorElementsMax) {
         return corrupt("GGUF tensor '" + tensor.name + "' has an impossible shape");
       }
     }

@@ -90,7 +90,7 @@ Result<void> check_coverage(std::span<const TensorView> tensors, std::span<const
 
 // Tensor name -> file name, both from the index.
 Result<std::map<std::string, std::string>> read_index(const std::filesystem::path& path) {
-  CAIRN_TRY(const std::string text, read_text_file(path, kIndexBytesMax));
+  CAIRN_TRY(const std::string text, read_json_file(path, kIndexBytesMax));
   const Json index = Json::parse(text, nullptr, false);
   if (index.is_discarded() || !index.is_object()) return invalid(path.string() + " is not a JSON object");
   const auto map = index.find("weight_map");

@@ -65,7 +65,7 @@ class Fields {
 };
 
 Result<Json> read_object(const std::filesystem::path& path) {
-  CAIRN_TRY(const std::string text, read_text_file(path, kConfigBytesMax));
+  CAIRN_TRY(const std::string text, read_json_file(path, kConfigBytesMax));
   Json object = Json::parse(text, nullptr, false);
   if (object.is_discarded() || !object.is_object()) return invalid(path.string() + " is not a JSON object");
   return object;

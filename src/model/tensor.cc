@@ -60,7 +60,7 @@ std::uint32_t bytes_of(TensorDtype dtype) { return kDtypes[static_cast<std::size
 std::optional<std::uint64_t> element_count(std::span<const std::uint64_t> shape) {
   std::uint64_t count = 1;
   for (const std::uint64_t axis : shape) {
-    if (__builtin_mul_overflow(count, axis, &count) || count > (1ull << 62)) return std::nullopt;
+    if (__builtin_mul_overflow(count, axis, &count) || count > kTensorElementsMax) return std::nullopt;
   }
   return count;
 }

@@ -49,7 +49,8 @@ struct TensorView {
   std::span<const std::byte> bytes;
 };
 
-// Product of the axes; nullopt when it does not fit in 63 bits.
+inline constexpr std::uint64_t kTensorElementsMax = 1ull << 48;
+// Product of the axes; nullopt above kTensorElementsMax.
 std::optional<std::uint64_t> element_count(std::span<const std::uint64_t> shape);
 // "[576, 49152]".
 std::string shape_text(std::span<const std::uint64_t> shape);

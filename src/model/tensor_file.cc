@@ -94,6 +94,27 @@ Result<std::string> read_text_file(const std::filesystem::path& path, std::uint6
   return text;
 }
 
+Result<std::string> read_json_file(const std::filesystem::path& path, std::uint64_t bytes_max) {
+  CAIRN_TRY(std::string text, read_text_file(path, bytes_max));
+  std::uint32_t depth = 0;
+  bool quoted = false, escaped = false;
+  for (const char c : text) {
+    if (quoted) {
+      quoted = escaped || c != '"';
+      escaped = !escaped && c == '\\';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kJsonDepthMax) {
+        return invalid(path.string() + " nests deeper than " + std::to_string(kJsonDepthMax) + " levels");
+      }
+    } else if ((c == '}' || c == ']') && depth > 0) {
+      --depth;
+    }
+  }
+  return text;
+}
+
 Result<FileWriter> FileWriter::create(const std::filesystem::path& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return failed("cannot create", path);

@@ -34,6 +34,10 @@ class MappedFile {
 // Whole text of a file of at most `bytes_max` bytes. kInvalid names the file and what is wrong with it.
 Result<std::string> read_text_file(const std::filesystem::path& path, std::uint64_t bytes_max);
 
+inline constexpr std::uint32_t kJsonDepthMax = 64;
+// The same for a text that a JSON parser will see: kInvalid also when it nests deeper than kJsonDepthMax.
+Result<std::string> read_json_file(const std::filesystem::path& path, std::uint64_t bytes_max);
+
 // Appends to a new file, synced by `finish`. One thread. A failed write is kUnavailable with the path and reason.
 class FileWriter {
  public:
