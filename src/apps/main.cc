@@ -45,7 +45,8 @@ int dispatch(const std::vector<std::string>& words, const Variables& variables) 
   }
   const std::string group = words[0] + " ";
   const bool is_group = std::ranges::any_of(kVerbs, [&](const Verb& verb) { return verb.name.starts_with(group); });
-  if (is_group && (words.size() < 2 || is_help(words[1]))) return list(group, words.size() < 2 ? stderr : stdout), words.size() < 2 ? 2 : 0;
+  if (is_group && (words.size() < 2 || is_help(words[1])))
+    return list(group, words.size() < 2 ? stderr : stdout), words.size() < 2 ? 2 : 0;
   std::string known;
   for (const Verb& verb : kVerbs) {
     if (is_group && !verb.name.starts_with(group)) continue;
@@ -88,6 +89,4 @@ Parsed parse(OptionSet& options, const VerbInput& input, const HelpHead& head, s
 
 }  // namespace cairn
 
-int main(int argc, char** argv) {
-  return cairn::dispatch({argv + 1, argv + argc}, cairn::environment());
-}
+int main(int argc, char** argv) { return cairn::dispatch({argv + 1, argv + argc}, cairn::environment()); }

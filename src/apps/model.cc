@@ -49,14 +49,19 @@ int run_model_import(const VerbInput& input) {
   NoOptions none;
   OptionSet options;
   options.add("", "", none);
-  const Parsed parsed = parse(options, input, {"cairn model import FILE.gguf MODEL_DIR",
-      "Writes a Hugging Face directory (config.json, model.safetensors in bf16, tokenizer.json, tokenizer_config.json with the chat "
-      "template, generation_config.json) from a GGUF file. The directory appears whole or not at all."}, 2);
+  const Parsed parsed =
+      parse(options, input,
+            {"cairn model import FILE.gguf MODEL_DIR",
+             "Writes a Hugging Face directory (config.json, model.safetensors in bf16, tokenizer.json, "
+             "tokenizer_config.json with the chat "
+             "template, generation_config.json) from a GGUF file. The directory appears whole or not at all."},
+            2);
   if (parsed.done) return parsed.status;
   const auto& words = parsed.loaded.positional;
   const Result<ImportSummary> summary = model_import(words[0], words[1]);
   if (!summary) return fail(summary.error());
-  std::printf("%s: %" PRIu64 " tensors, %" PRIu64 " parameters\n", words[1].c_str(), summary->tensors, summary->parameters);
+  std::printf("%s: %" PRIu64 " tensors, %" PRIu64 " parameters\n", words[1].c_str(), summary->tensors,
+              summary->parameters);
   return 0;
 }
 
@@ -64,8 +69,11 @@ int run_model_init(const VerbInput& input) {
   InitWords words;
   OptionSet options;
   options.add("", "Shape", words);
-  const Parsed parsed = parse(options, input, {"cairn model init MODEL_DIR [options]",
-      "Writes a checkpoint of a real architecture with random weights and a byte-level tokenizer, for tests."}, 1);
+  const Parsed parsed =
+      parse(options, input,
+            {"cairn model init MODEL_DIR [options]",
+             "Writes a checkpoint of a real architecture with random weights and a byte-level tokenizer, for tests."},
+            1);
   if (parsed.done) return parsed.status;
   InitOptions init;
   init.architecture = words.arch == "qwen3" ? Architecture::kQwen3 : Architecture::kLlama;
@@ -76,7 +84,8 @@ int run_model_init(const VerbInput& input) {
   init.seed = words.seed;
   const Result<void> done = model_init(init, parsed.loaded.positional[0]);
   if (!done) return fail(done.error());
-  std::printf("%s: %s, %u layers, seed %" PRIu64 "\n", parsed.loaded.positional[0].c_str(), words.arch.c_str(), words.layers, words.seed);
+  std::printf("%s: %s, %u layers, seed %" PRIu64 "\n", parsed.loaded.positional[0].c_str(), words.arch.c_str(),
+              words.layers, words.seed);
   return 0;
 }
 
@@ -84,8 +93,11 @@ int run_model_info(const VerbInput& input) {
   NoOptions none;
   OptionSet options;
   options.add("", "", none);
-  const Parsed parsed = parse(options, input, {"cairn model info MODEL_DIR",
-      "Tells the shape of a model, its KV bytes per token, and the fingerprint under which its KV is shared."}, 1);
+  const Parsed parsed =
+      parse(options, input,
+            {"cairn model info MODEL_DIR",
+             "Tells the shape of a model, its KV bytes per token, and the fingerprint under which its KV is shared."},
+            1);
   if (parsed.done) return parsed.status;
   const std::string& folder = parsed.loaded.positional[0];
   const Result<ModelSpec> spec = read_model_spec(folder);
@@ -100,7 +112,8 @@ int run_model_info(const VerbInput& input) {
   std::printf("vocabulary     %u%s\n", spec->vocabulary, spec->tied_embedding ? ", tied embedding" : "");
   std::printf("context        %u tokens\n", spec->context);
   std::printf("weights        %s\n", format_bytes(fingerprint->weight_bytes).c_str());
-  std::printf("KV per token   %" PRIu64 " bytes (chunk of 256: %s)\n", token_bytes, format_bytes(token_bytes * 256).c_str());
+  std::printf("KV per token   %" PRIu64 " bytes (chunk of 256: %s)\n", token_bytes,
+              format_bytes(token_bytes * 256).c_str());
   std::printf("fingerprint    %s\n", to_hex(fingerprint->digest).c_str());
   return 0;
 }

@@ -35,8 +35,8 @@ int run_bench_tier(const VerbInput& input);
 int run_bench_engine(const VerbInput& input);
 
 // Prints "cairn: <text>" as one line on standard error.
-int fail(const Error& error);          // exit status 1
-int wrong_words(const Error& error);   // exit status 2
+int fail(const Error& error);         // exit status 1
+int wrong_words(const Error& error);  // exit status 2
 
 // Parses the words into `options`. `done` is set when the verb has nothing more to do (help was printed, or the words
 // are wrong); then `status` is its exit status.
