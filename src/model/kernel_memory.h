@@ -1,0 +1,46 @@
+// Zeroed memory for kernels: 64-byte aligned, on huge pages where the system allows. Move-only owner; any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace cairn {
+
+class KernelMemory {
+ public:
+  KernelMemory() = default;
+  explicit KernelMemory(std::size_t bytes);  // running out of memory ends the process
+  KernelMemory(KernelMemory&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  KernelMemory& operator=(KernelMemory&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~KernelMemory();
+
+  std::byte* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+// An array of T in such memory, all zero at first.
+template <class T>
+class KernelArray {
+ public:
+  KernelArray() = default;
+  explicit KernelArray(std::size_t count) : memory_(count * sizeof(T)), count_(count) {}
+  T* data() const { return reinterpret_cast<T*>(memory_.data()); }
+  std::size_t size() const { return count_; }
+
+ private:
+  KernelMemory memory_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace cairn

@@ -1,0 +1,59 @@
+// The compute threads of one Forward. The caller is thread 0; workers spin briefly for the next job and then sleep, so
+// an idle engine burns nothing. Which thread takes which task is left to chance: no result may depend on it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace cairn {
+
+class ThreadPool {
+ public:
+  // threads >= 1, the caller included. Workers compute with the state of ScopedFpu.
+  explicit ThreadPool(std::uint32_t threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  std::uint32_t threads() const { return threads_; }
+
+  // Calls function(task, thread) once for each task in [0, tasks) and returns when all are done. From the owner's
+  // thread only; not reentrant; the function does not throw.
+  template <class Function>
+  void run(std::size_t tasks, const Function& function) {
+    if (threads_ == 1 || tasks <= 1) {
+      for (std::size_t task = 0; task < tasks; ++task) function(task, 0u);
+      return;
+    }
+    dispatch(
+        tasks,
+        [](const void* f, std::size_t task, std::uint32_t thread) { (*static_cast<const Function*>(f))(task, thread); },
+        &function);
+  }
+
+  // CPU time each thread has used so far, in microseconds; index 0 is the caller's. For measuring.
+  std::vector<std::int64_t> cpu_us();
+
+ private:
+  using Call = void (*)(const void* function, std::size_t task, std::uint32_t thread);
+
+  void dispatch(std::size_t tasks, Call call, const void* function);
+  void work(std::uint32_t thread);
+  void take_tasks(std::uint32_t thread);
+
+  const std::uint32_t threads_;
+  Call call_ = nullptr;
+  const void* function_ = nullptr;
+  std::size_t tasks_ = 0;
+  alignas(64) std::atomic<std::size_t> next_{0};
+  alignas(64) std::atomic<std::uint32_t> job_{0};      // counts jobs; a change wakes the workers
+  alignas(64) std::atomic<std::uint32_t> running_{0};  // workers that have not finished the current job
+  std::atomic<bool> stop_{false};
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace cairn
