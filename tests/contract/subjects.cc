@@ -1,0 +1,63 @@
+#include "contract/subjects.h"
+
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+#include "tier/faulty.h"
+#include "tier/metered.h"
+#include "tier/ram_tier.h"
+#include "tier/staged.h"
+#include "tier/throttled.h"
+
+namespace cairn::test {
+namespace {
+
+std::unique_ptr<Tier> make_ram(TierWorld& world, std::uint32_t blocks) {
+  RamTierConfig config;
+  config.capacity_bytes = world.block_bytes * blocks;
+  auto tier = RamTier::open(config, world.block_bytes, {world.clock, null_log()});
+  CAIRN_CHECK(tier.has_value(), "a RAM tier must open");
+  return std::move(*tier);
+}
+
+std::unique_ptr<Tier> wrap_metered(TierWorld& world, std::unique_ptr<Tier> inner) {
+  static const std::unique_ptr<Metrics> metrics = make_metrics();
+  return std::make_unique<MeteredTier>(std::move(inner), world.clock, *metrics);
+}
+std::unique_ptr<Tier> wrap_throttled(TierWorld& world, std::unique_ptr<Tier> inner) {
+  ThrottledConfig config;
+  config.read_bytes_per_s = config.write_bytes_per_s = 2'000'000'000;
+  config.latency_us = 200;
+  return std::make_unique<ThrottledTier>(std::move(inner), config, world.clock);
+}
+// Delays at random: all rows come back, in another order.
+std::unique_ptr<Tier> wrap_faulty(TierWorld& world, std::unique_ptr<Tier> inner) {
+  FaultyConfig config;
+  config.delay = 0.5;
+  config.delay_us = 300;
+  return std::make_unique<FaultyTier>(std::move(inner), config, world.clock);
+}
+std::unique_ptr<Tier> wrap_staged(TierWorld& world, std::unique_ptr<Tier> inner) {
+  auto tier = StagedTier::open(std::move(inner), {.staging_blocks = 2}, world.block_bytes, world.clock);
+  CAIRN_CHECK(tier.has_value(), "a staging wrapper must open");
+  return std::move(*tier);
+}
+
+}  // namespace
+
+std::vector<Subject> subjects() {
+  const std::vector<Subject> bases = {{"ram", make_ram}};
+  using Wrap = std::unique_ptr<Tier> (*)(TierWorld&, std::unique_ptr<Tier>);
+  const std::vector<std::pair<std::string, Wrap>> wraps = {
+      {"metered", wrap_metered}, {"throttled", wrap_throttled}, {"faulty", wrap_faulty}, {"staged", wrap_staged}};
+  std::vector<Subject> all = bases;
+  for (const Subject& base : bases) {
+    for (const auto& [name, wrap] : wraps) {
+      all.push_back({name + "_" + base.name, [base, wrap = wrap](TierWorld& world, std::uint32_t blocks) {
+                       return wrap(world, base.make(world, blocks));
+                     }});
+    }
+  }
+  return all;
+}
+
+}  // namespace cairn::test

@@ -1,0 +1,1 @@
+cairn_test(NAME contract DEPENDS tier kv io telemetry)

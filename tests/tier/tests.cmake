@@ -1,0 +1,1 @@
+cairn_test(NAME tier DEPENDS tier kv io telemetry)
