@@ -86,7 +86,7 @@ class ArgumentReader {
         return add(*positive, shown, "false");
       }
     }
-    if (option == nullptr) return invalid(shown + ": no such flag" + did_you_mean(name, options_.flag_names()));
+    if (option == nullptr) return invalid(shown + ": no such flag" + did_you_mean(shown, options_.flag_names()));
     if (option->kind == OptionKind::kSwitch && equals == std::string::npos) return add(*option, shown, "true");
     CAIRN_TRY(std::string value, value_of(shown, text, equals));
     return add(*option, shown, std::move(value));

@@ -127,8 +127,8 @@ std::vector<std::string> OptionSet::names_in(std::string_view section) const {
 }
 
 std::vector<std::string> OptionSet::flag_names() const {
-  std::vector<std::string> names = {"config", "help"};
-  for (const Option& option : options_) names.push_back(flag_of(option));
+  std::vector<std::string> names = {"--config", "--help"};
+  for (const Option& option : options_) names.push_back("--" + flag_of(option));
   return names;
 }
 

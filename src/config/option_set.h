@@ -58,7 +58,7 @@ class OptionSet {
   bool has_section(std::string_view section) const;
   std::vector<std::string> section_names() const;
   std::vector<std::string> names_in(std::string_view section) const;
-  std::vector<std::string> flag_names() const;
+  std::vector<std::string> flag_names() const;  // with their dashes
 
   struct Group {
     std::string section, title;

@@ -7,7 +7,7 @@ namespace cairn {
 namespace {
 
 constexpr std::string_view kRedacted = "[redacted]";
-constexpr std::size_t kHelpColumn = 40, kHelpWidth = 110, kShowColumn = 44;
+constexpr std::size_t kHelpColumn = 40, kHelpWidth = 110, kPathColumn = 36, kShowColumn = 64;
 
 std::vector<std::string> shown_values(const Option& option) {
   std::vector<std::string> values = option.get();
@@ -139,6 +139,19 @@ std::string redact_url(const std::string& text) {
 }
 
 std::string show_text(const OptionSet& options) {
+  std::string out;
+  for (const Option& option : options.options()) {
+    const std::string value = yaml_value(option);
+    std::string line = option.path();
+    line.resize(std::max(line.size() + 2, kPathColumn), ' ');
+    line += value.empty() ? "unset" : value;
+    line.resize(std::max(line.size() + 2, kShowColumn), ' ');
+    out += line + to_string(option.origin) + "\n";
+  }
+  return out;
+}
+
+std::string show_yaml(const OptionSet& options) {
   std::string out;
   for (const OptionSet::Group& group : options.groups()) {
     if (!group.section.empty()) out += group.section + ":\n";

@@ -7,9 +7,10 @@
 
 namespace cairn {
 
-// YAML that the loader accepts, each value with its origin behind it. Secrets, and passwords inside URLs, are shown as
-// "[redacted]".
+// One setting a line: path, value, origin. Secrets, and passwords inside URLs, are shown as "[redacted]".
 std::string show_text(const OptionSet& options);
+// The same as YAML that the loader accepts, origins as comments.
+std::string show_yaml(const OptionSet& options);
 // {"section": {"name": {"value": ..., "origin": "..."}}}; the top level's options stand beside the sections.
 std::string show_json(const OptionSet& options);
 

@@ -110,7 +110,7 @@ TEST_F(LoadTest, ValidationNamesWhereTheFieldWasSet) {
 
 TEST_F(LoadTest, FlagMistakesAreOneLine) {
   EXPECT_THAT(refusal("", {}, {"--ram-byte", "1"}),
-              AllOf(StartsWith("--ram-byte: no such flag"), HasSubstr("\"ram-bytes\"")));
+              AllOf(StartsWith("--ram-byte: no such flag"), HasSubstr("\"--ram-bytes\"")));
   EXPECT_EQ(refusal("", {}, {"--ram-bytes"}), "--ram-bytes needs a value");
   EXPECT_EQ(refusal("", {}, {"--ram-bytes", "--promote"}), "--ram-bytes needs a value");
   EXPECT_EQ(refusal("", {}, {"--ram-bytes", "1MiB", "--ram-bytes=2MiB"}), "--ram-bytes is given twice");

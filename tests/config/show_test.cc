@@ -28,11 +28,11 @@ struct Bound {
   OptionSet options;
 };
 
-TEST(Show, TextLoadsBackToTheSameValues) {
+TEST(Show, YamlLoadsBackToTheSameValues) {
   Bound first;
   ASSERT_TRUE(
       load_options(first.options, {{"--ram-bytes", "3MiB", "--store", "file:///a b?x=\"1\"", "--ratio", "0.25"}, {}}));
-  const std::string text = show_text(first.options);
+  const std::string text = show_yaml(first.options);
   EXPECT_THAT(text, HasSubstr("ram_bytes: 3MiB"));
   EXPECT_THAT(text, HasSubstr("# --ram-bytes\n"));
   const std::string path = testing::TempDir() + "cairn_show_" + std::to_string(::getpid()) + ".yaml";
@@ -45,6 +45,16 @@ TEST(Show, TextLoadsBackToTheSameValues) {
   EXPECT_EQ(second.top.stores, first.top.stores);
   EXPECT_EQ(second.serve.ratio, 0.25);
   EXPECT_FALSE(second.top.chunk_tokens);
+}
+
+TEST(Show, TextIsOneSettingALineWithItsOrigin) {
+  Bound bound;
+  ASSERT_TRUE(load_options(bound.options, {{"--ram-bytes", "3MiB"}, {}}));
+  std::istringstream lines(show_text(bound.options));
+  std::string path, value, origin;
+  lines >> path >> value >> origin;
+  EXPECT_EQ(path + " " + value + " " + origin, "ram_bytes 3MiB --ram-bytes");
+  EXPECT_THAT(show_text(bound.options), testing::ContainsRegex("cache.load_stall_ms +200 +default\n"));
 }
 
 TEST(Show, JsonHasTypedValuesAndOrigins) {
@@ -64,7 +74,8 @@ TEST(Show, SecretsAreRedacted) {
   ASSERT_TRUE(load_options(
       bound.options,
       {{"--api-key", "canary-1", "--store", "s3://id:canary-2@bucket/x?secret_key=canary-3&region=r"}, {}}));
-  for (const std::string& text : {show_text(bound.options), show_json(bound.options), help_text(bound.options, {})}) {
+  for (const std::string& text :
+       {show_text(bound.options), show_yaml(bound.options), show_json(bound.options), help_text(bound.options, {})}) {
     EXPECT_THAT(text, Not(HasSubstr("canary")));
   }
   EXPECT_THAT(show_text(bound.options), HasSubstr("s3://[redacted]@bucket/x?secret_key=[redacted]&region=r"));
