@@ -20,6 +20,7 @@ Result<std::uint64_t> parse_bytes(std::string_view text) {
   const auto bad = [&] {
     return invalid("'" + std::string(text) + "' is not a size: write for example 4096, 256MiB or 1.5GB");
   };
+  if (auto whole = parse_u64(text)) return whole;  // exact beyond the whole numbers of a double
   double number = 0;
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (status != std::errc() || !(number >= 0) || !std::isfinite(number)) return bad();
@@ -50,7 +51,7 @@ Result<std::uint64_t> parse_bytes(std::string_view text) {
   for (const Unit& candidate : kUnits) {
     if (candidate.name != unit) continue;
     const double bytes = number * candidate.factor;
-    if (bytes >= 18e18) return bad();
+    if (bytes >= 0x1p63) return bad();  // the range of llround
     return static_cast<std::uint64_t>(std::llround(bytes));
   }
   return bad();

@@ -2,6 +2,8 @@
 
 #include <sys/random.h>
 
+#include <cerrno>
+
 #include "base/check.h"
 
 namespace cairn {
@@ -10,7 +12,8 @@ void random_bytes(std::span<std::uint8_t> bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t got = getrandom(bytes.data() + done, bytes.size() - done, 0);
-    if (got <= 0) continue;  // EINTR: the only failure for small requests
+    CAIRN_CHECK(got > 0 || errno == EINTR, "the kernel gives no random bytes");
+    if (got <= 0) continue;
     done += static_cast<std::size_t>(got);
   }
 }
