@@ -22,13 +22,18 @@ struct CacheConfig {
   std::uint32_t breaker_open_ms = 5000;                // then one probe is let through
   bool promote = true;                                 // blocks read from a slower tier are put into the RAM tier
   Result<void> validate() const;
-  template <class V> static void describe(V& v) {
-    v.field("load_policy", &CacheConfig::load_policy, "auto: load what is predicted faster than computing; always; never");
-    v.field("load_stall_ms", &CacheConfig::load_stall_ms, "a load without a verified segment for this long is given up");
-    v.field("write_through_bytes_max", &CacheConfig::write_through_bytes_max, "bytes waiting for slower tiers; more is dropped and counted");
+  template <class V>
+  static void describe(V& v) {
+    v.field("load_policy", &CacheConfig::load_policy,
+            "auto: load what is predicted faster than computing; always; never");
+    v.field("load_stall_ms", &CacheConfig::load_stall_ms,
+            "a load without a verified segment for this long is given up");
+    v.field("write_through_bytes_max", &CacheConfig::write_through_bytes_max,
+            "bytes waiting for slower tiers; more is dropped and counted");
     v.field("inflight_bytes_max", &CacheConfig::inflight_bytes_max, "bytes of loads and saves under way");
     v.field("breaker_errors", &CacheConfig::breaker_errors, "consecutive errors or stalls that open a tier's breaker");
-    v.field("breaker_open_ms", &CacheConfig::breaker_open_ms, "how long an open breaker skips its tier before one probe");
+    v.field("breaker_open_ms", &CacheConfig::breaker_open_ms,
+            "how long an open breaker skips its tier before one probe");
     v.field("promote", &CacheConfig::promote, "put blocks read from a slower tier into the RAM tier");
   }
 };

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "cache/config.h"
+#include "cache/events.h"
 #include "io/completion.h"
 #include "io/memory.h"
 #include "kv/keys.h"
@@ -108,6 +109,8 @@ class TieredCache {
   // came back. `false`: stores were dropped (and counted) or memory is still held: leave by _exit.
   virtual bool drain(Deadline deadline) = 0;
   virtual std::span<const std::unique_ptr<Tier>> tiers() const = 0;
+  virtual EventQueue& events() = 0;  // what became stored or went away, for a router
+  virtual std::int64_t now_us() const = 0;  // of the deps' clock
 };
 
 // The product's driver: one thread that waits and advances until stopped.
