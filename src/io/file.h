@@ -97,4 +97,7 @@ struct MountTraits {
 // Creates and removes two small files in `directory`. kUnavailable: it cannot be written.
 Result<MountTraits> probe_mount(FileCalls& calls, int directory, DirectMode mode);
 
+// The same for a directory that cannot be written, by means of a file that is there; publishing stays unknown.
+MountTraits probe_read_only_mount(FileCalls& calls, int directory, const std::string& existing, DirectMode mode);
+
 }  // namespace cairn

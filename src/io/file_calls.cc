@@ -147,6 +147,9 @@ int FileCalls::rename_new(int directory, const char* from, const char* to) {
 int FileCalls::rename(int directory, const char* from, const char* to) {
   return code(renameat(directory, from, directory, to));
 }
+int FileCalls::move(int from_directory, const char* from, int to_directory, const char* to) {
+  return code(renameat(from_directory, from, to_directory, to));
+}
 int FileCalls::link(int directory, const char* from, const char* to) {
   return code(linkat(directory, from, directory, to, 0));
 }

@@ -45,6 +45,7 @@ class FileCalls {
   virtual int chmod_open(int descriptor, unsigned mode);
   virtual int rename_new(int directory, const char* from, const char* to);  // -EEXIST, never replaces
   virtual int rename(int directory, const char* from, const char* to);
+  virtual int move(int from_directory, const char* from, int to_directory, const char* to);  // replaces
   virtual int link(int directory, const char* from, const char* to);
   virtual int unlink(int directory, const char* path);
   virtual int make_directory(int directory, const char* path, unsigned mode);

@@ -3,9 +3,11 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 #include "tier/faulty.h"
+#include "tier/file_tier.h"
 #include "tier/metered.h"
 #include "tier/ram_tier.h"
 #include "tier/staged.h"
+#include "tier/temporary_directory.h"
 #include "tier/throttled.h"
 
 namespace cairn::test {
@@ -17,6 +19,40 @@ std::unique_ptr<Tier> make_ram(TierWorld& world, std::uint32_t blocks) {
   auto tier = RamTier::open(config, world.block_bytes, {world.clock, null_log()});
   CAIRN_CHECK(tier.has_value(), "a RAM tier must open");
   return std::move(*tier);
+}
+
+// Owns the directory that the tier lies in.
+class FileTierInDirectory final : public Tier {
+ public:
+  FileTierInDirectory(TierWorld& world, std::uint32_t blocks, const std::string& direct) {
+    FileTierConfig config;
+    config.path = directory_.path();
+    config.direct = direct;
+    config.capacity_bytes = (world.block_bytes + 4096) * blocks;
+    const FileTierDeps deps{world.clock, null_log(), nullptr};
+    StoreWish wish;
+    wish.identity = world.identity;
+    auto store = open_store(config, wish, deps);
+    CAIRN_CHECK(store.has_value(), "a new store must open");
+    auto tier = FileTier::open(config, std::move(*store), deps);
+    CAIRN_CHECK(tier.has_value(), "a file tier must open");
+    tier_ = std::move(*tier);
+  }
+  TierTraits traits() const override { return tier_->traits(); }
+  TierUsage usage() const override { return tier_->usage(); }
+  void submit(Batch& batch) override { tier_->submit(batch); }
+  void cancel(Batch& batch) override { tier_->cancel(batch); }
+
+ private:
+  TemporaryDirectory directory_;
+  std::unique_ptr<FileTier> tier_;
+};
+
+std::unique_ptr<Tier> make_file(TierWorld& world, std::uint32_t blocks) {
+  return std::make_unique<FileTierInDirectory>(world, blocks, "auto");
+}
+std::unique_ptr<Tier> make_file_buffered(TierWorld& world, std::uint32_t blocks) {
+  return std::make_unique<FileTierInDirectory>(world, blocks, "never");
 }
 
 std::unique_ptr<Tier> wrap_metered(TierWorld& world, std::unique_ptr<Tier> inner) {
@@ -45,7 +81,7 @@ std::unique_ptr<Tier> wrap_staged(TierWorld& world, std::unique_ptr<Tier> inner)
 }  // namespace
 
 std::vector<Subject> subjects() {
-  const std::vector<Subject> bases = {{"ram", make_ram}};
+  const std::vector<Subject> bases = {{"ram", make_ram}, {"file", make_file}, {"file_buffered", make_file_buffered}};
   using Wrap = std::unique_ptr<Tier> (*)(TierWorld&, std::unique_ptr<Tier>);
   const std::vector<std::pair<std::string, Wrap>> wraps = {
       {"metered", wrap_metered}, {"throttled", wrap_throttled}, {"faulty", wrap_faulty}, {"staged", wrap_staged}};

@@ -1,0 +1,124 @@
+// Putting damage away, counting what is there and sweeping what writers left behind when they died.
+#include <fcntl.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+
+#include "base/random.h"
+#include "tier/file_state.h"
+
+namespace cairn {
+namespace {
+
+constexpr std::size_t kNamesMax = 1 << 20;  // of one directory
+constexpr const char* kQuarantineName = "quarantine";
+
+std::string fan_name(std::uint32_t fan) {
+  char text[8];
+  std::snprintf(text, sizeof text, "%03x", fan);
+  return text;
+}
+
+std::string quarantined_name(const KvBlockId& id) {
+  std::array<std::uint8_t, 8> random{};
+  random_bytes(random);
+  return to_hex(id.chunk.key.digest) + "." + std::to_string(id.shard) + "." + to_hex(random.data(), random.size()) + ".bad";
+}
+
+OwnedFile open_quarantine(FileState& state) {
+  const std::string path = state.path.directory() + "/" + kQuarantineName;
+  make_directories(state.calls, state.root.get(), path, state.dir_mode);
+  return OwnedFile(state.calls, state.calls.open_beneath(state.root.get(), path.c_str(), O_RDONLY | O_DIRECTORY, 0));
+}
+
+FileAmount count_directory(FileState& state, const std::string& path) {
+  FileAmount amount;
+  std::vector<std::string> names;
+  OwnedFile directory(state.calls, state.calls.open_beneath(state.root.get(), path.c_str(), O_RDONLY | O_DIRECTORY, 0));
+  if (!directory.open() || state.calls.list(state.root.get(), path.c_str(), kNamesMax, names) < 0) return amount;
+  const std::int64_t too_old_us = state.clock.unix_time_us() - std::int64_t{state.config.orphan_age_s} * 1'000'000;
+  for (const std::string& name : names) {
+    FileStat found;
+    if (parse_block_name(name)) {
+      if (state.calls.stat(directory.get(), name.c_str(), found) < 0 || !found.regular) continue;
+      amount.bytes += static_cast<std::int64_t>(found.bytes);
+      amount.blocks += 1;
+    } else if (!state.read_only && parse_temp_name(name)) {
+      if (state.calls.stat(directory.get(), name.c_str(), found) < 0 || found.mtime_us > too_old_us) continue;
+      if (state.calls.unlink(directory.get(), name.c_str()) >= 0) state.counters.swept.fetch_add(1);
+    }
+  }
+  return amount;
+}
+
+void count_quarantine(FileState& state) {
+  const std::string path = state.path.directory() + "/" + kQuarantineName;
+  OwnedFile directory(state.calls, state.calls.open_beneath(state.root.get(), path.c_str(), O_RDONLY | O_DIRECTORY, 0));
+  std::vector<std::string> names;
+  if (!directory.open() || state.calls.list(state.root.get(), path.c_str(), kNamesMax, names) < 0) return;
+  std::uint64_t bytes = 0;
+  for (const std::string& name : names) {
+    FileStat found;
+    if (state.calls.stat(directory.get(), name.c_str(), found) >= 0 && found.regular) bytes += found.bytes;
+  }
+  state.quarantine_bytes.store(bytes);
+}
+
+}  // namespace
+
+std::uint32_t fan_of(const KvBlockId& id) {
+  const auto& bytes = id.chunk.key.digest.bytes;
+  return (std::uint32_t{bytes[0]} << 4) | (std::uint32_t{bytes[1]} >> 4);
+}
+
+FileAmount quarantine_locked(FileState& state, int directory, const KvBlockId& id, bool& moved) {
+  const std::string name = block_name(id.chunk.key);
+  FileStat found;
+  moved = false;
+  if (state.read_only || state.calls.stat(directory, name.c_str(), found) < 0) return {};
+  const std::uint64_t bytes = found.regular ? found.bytes : 0;
+  int result = -ENOSPC;
+  if (state.quarantine_bytes.load() + bytes <= state.config.quarantine_bytes_max) {
+    const OwnedFile into = open_quarantine(state);
+    if (into.open()) result = state.calls.move(directory, name.c_str(), into.get(), quarantined_name(id).c_str());
+    if (result >= 0) state.quarantine_bytes.fetch_add(bytes);
+  }
+  if (result < 0) result = state.calls.unlink(directory, name.c_str());
+  moved = result >= 0;
+  if (!moved) return {};
+  state.counters.quarantined.fetch_add(1);
+  if (!found.regular) return {};
+  return {-static_cast<std::int64_t>(bytes), -1};
+}
+
+bool quarantine(FileState& state, const KvBlockId& id, QuarantineWhen when) {
+  if (state.read_only) return false;
+  if (when == QuarantineWhen::kUnlessTooMany && !state.may_quarantine()) return false;
+  const OwnedFile directory = state.open_directory_of(id);
+  if (!directory.open()) return false;
+  bool moved = false;
+  state.accounts.change(id.shard, fan_of(id), [&] { return quarantine_locked(state, directory.get(), id, moved); });
+  return moved;
+}
+
+void scan_store(FileState& state, const std::function<bool(std::uint32_t)>& go_on) {
+  count_quarantine(state);
+  for (std::uint32_t shard = 0; shard < state.layout.cells(); ++shard) {
+    const std::string shard_directory = state.path.shard_directory(shard);
+    std::vector<std::string> names;
+    // A directory made from now on holds what this process put there, counted already, or waits for the next scan.
+    if (state.calls.list(state.root.get(), shard_directory.c_str(), kNamesMax, names) < 0) continue;
+    std::vector<bool> present(FileAccounts::kFanOut, false);
+    for (const std::string& name : names) {
+      if (is_fan_out(name)) present[static_cast<std::size_t>(std::stoul(name, nullptr, 16))] = true;
+    }
+    for (std::uint32_t fan = 0; fan < FileAccounts::kFanOut; ++fan) {
+      if (!present[fan]) continue;
+      if (!go_on(1)) return;
+      state.accounts.recount(shard, fan, [&] { return count_directory(state, shard_directory + "/" + fan_name(fan)); });
+    }
+  }
+}
+
+}  // namespace cairn

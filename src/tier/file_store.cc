@@ -1,0 +1,199 @@
+#include "tier/file_store.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/random.h"
+#include "kv/manifest.h"
+#include "kv/store_path.h"
+
+namespace cairn {
+namespace {
+
+bool means_read_only(int code) { return code == -EROFS || code == -EACCES || code == -EPERM; }
+
+std::string reason(int code) { return strerror(-code); }
+
+Result<OwnedFile> open_root(FileCalls& calls, const FileTierConfig& config) {
+  int root = calls.open_root(config.path.c_str());
+  if (root == -ENOENT) {
+    const bool absolute = config.path.front() == '/';
+    OwnedFile above(calls, calls.open_root(absolute ? "/" : "."));
+    std::string below = config.path.substr(absolute ? 1 : 0);
+    while (!below.empty() && below.back() == '/') below.pop_back();
+    const int made = above.open() ? make_directories(calls, above.get(), below, *parse_mode(config.dir_mode)) : above.get();
+    if (made < 0) return unavailable("cannot make the store directory " + config.path + ": " + reason(made));
+    root = calls.open_root(config.path.c_str());
+  }
+  if (root < 0) return unavailable("cannot open the store directory " + config.path + ": " + reason(root));
+  return OwnedFile(calls, root);
+}
+
+// nullopt: there is none. An error: there is one that cannot be read as a manifest.
+Result<std::optional<Manifest>> read_manifest(FileCalls& calls, int root, const std::string& path) {
+  OwnedFile file(calls, calls.open_beneath(root, path.c_str(), O_RDONLY, 0));
+  if (file.get() == -ENOENT || file.get() == -ENOTDIR) return std::optional<Manifest>();
+  if (!file.open()) return unavailable("cannot read " + path + ": " + reason(file.get()));
+  FileStat found;
+  if (calls.stat_open(file.get(), found) < 0 || !found.regular || found.bytes > kManifestBytesMax) {
+    return invalid(path + " is not a manifest");
+  }
+  std::string text(found.bytes, '\0');
+  const iovec piece{text.data(), text.size()};
+  const std::int64_t got = read_pieces(calls, file.get(), {&piece, 1}, 0, {});
+  if (got != static_cast<std::int64_t>(text.size())) return unavailable("cannot read " + path);
+  Result<Manifest> manifest = parse_manifest(text);
+  if (!manifest) return invalid(path + ": " + manifest.error().detail);
+  return std::optional<Manifest>(*std::move(manifest));
+}
+
+// 0, -EEXIST or -errno.
+int publish_manifest(FileCalls& calls, int directory, PublishMethod method, const FileTierConfig& config,
+                     const std::string& text) {
+  std::array<std::uint8_t, 8> random{};
+  random_bytes(random);
+  const std::string temporary = ".manifest." + to_hex(random.data(), random.size()) + ".tmp";
+  const std::uint32_t mode = *parse_mode(config.file_mode);
+  OwnedFile file(calls, calls.open_beneath(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL, mode));
+  if (!file.open()) return file.get();
+  calls.chmod_open(file.get(), mode);
+  const iovec piece{const_cast<char*>(text.data()), text.size()};
+  const std::int64_t wrote = write_pieces(calls, file.get(), {&piece, 1}, 0, {});
+  int failed = wrote == static_cast<std::int64_t>(text.size()) ? 0 : wrote < 0 ? static_cast<int>(wrote) : -EIO;
+  if (failed == 0) failed = calls.sync(file.get(), SyncKind::kFull);
+  file.reset();
+  if (failed == 0) failed = publish(calls, method, directory, temporary.c_str(), std::string(kManifestName).c_str());
+  if (failed < 0) calls.unlink(directory, temporary.c_str());
+  return failed;
+}
+
+StoreIdentity with_open_fields(const StoreWish& wish, const StoreIdentity& from) {
+  StoreIdentity candidate = wish.identity;
+  if (!wish.chunk_tokens_set) candidate.layout.chunk_tokens = from.layout.chunk_tokens;
+  if (!wish.grid_set) candidate.layout.grid = from.layout.grid;
+  return candidate;
+}
+
+// The manifests of <model slug>/*, in the order of their names.
+std::vector<Manifest> neighbours(FileCalls& calls, int root, const std::string& model_directory, Log& log) {
+  std::vector<std::string> names;
+  calls.list(root, model_directory.c_str(), 4096, names);
+  std::sort(names.begin(), names.end());
+  if (names.size() > kManifestsMax) names.resize(kManifestsMax);
+  std::vector<Manifest> manifests;
+  for (const std::string& name : names) {
+    auto manifest = read_manifest(calls, root, model_directory + "/" + name + "/" + std::string(kManifestName));
+    if (!manifest) log.warn("tier.store.manifest_unreadable", {{"error", manifest.error().detail}});
+    else if (*manifest) manifests.push_back(**manifest);
+  }
+  return manifests;
+}
+
+// Takes unset fields from the first manifest that is ours with them, and says which set field keeps us apart.
+bool adopt(const StoreWish& wish, const std::vector<Manifest>& manifests, Log& log, StoreIdentity& identity) {
+  for (const Manifest& manifest : manifests) {
+    const StoreIdentity candidate = with_open_fields(wish, manifest.identity);
+    if (!validate(candidate) || store_root(candidate) != store_root(manifest.identity)) continue;
+    identity = candidate;
+    return store_root(candidate) != store_root(wish.identity);
+  }
+  for (const Manifest& manifest : manifests) {
+    const auto fields = differences(wish.identity, manifest.identity);
+    if (fields.size() != 1) continue;
+    log.warn("tier.store.not_shared", {{"field", fields[0].field}, {"ours", fields[0].first}, {"store", fields[0].second}});
+  }
+  return false;
+}
+
+Result<void> check_own_manifest(FileCalls& calls, int root, const StorePath& path, const StoreIdentity& identity,
+                                bool& present) {
+  CAIRN_TRY(const std::optional<Manifest> own, read_manifest(calls, root, path.manifest()));
+  present = own.has_value();
+  if (!present || store_root(own->identity) == store_root(identity)) return {};
+  const auto fields = differences(identity, own->identity);
+  std::string line = path.manifest() + " belongs to another store";
+  if (!fields.empty()) {
+    line += ": " + fields[0].field + " is " + fields[0].second + " there and " + fields[0].first + " here";
+  }
+  return invalid(line);
+}
+
+}  // namespace
+
+Result<std::uint32_t> parse_mode(const std::string& text) {
+  std::uint32_t mode = 0;
+  if (text.empty() || text.size() > 5) return invalid("not octal permissions");
+  for (const char digit : text) {
+    if (digit < '0' || digit > '7') return invalid("not octal permissions");
+    mode = mode * 8 + static_cast<std::uint32_t>(digit - '0');
+  }
+  if (mode > 07777) return invalid("not octal permissions");
+  return mode;
+}
+
+Result<void> FileTierConfig::validate() const {
+  if (path.empty()) return invalid("the file tier needs a path");
+  if (durability != "none" && durability != "data" && durability != "full") {
+    return invalid("durability must be none, data or full, not '" + durability + "'");
+  }
+  if (direct != "auto" && direct != "always" && direct != "never") {
+    return invalid("direct must be auto, always or never, not '" + direct + "'");
+  }
+  if (io_threads == 0 || io_threads > 256) return invalid("io_threads must be between 1 and 256");
+  if (lookup_threads == 0 || lookup_threads > 256) return invalid("lookup_threads must be between 1 and 256");
+  if (queue_max == 0) return invalid("queue_max must be positive");
+  if (!parse_mode(file_mode)) return invalid("file_mode must be octal permissions such as 0600, not '" + file_mode + "'");
+  if (!parse_mode(dir_mode)) return invalid("dir_mode must be octal permissions such as 0700, not '" + dir_mode + "'");
+  if (scan_directories_per_s == 0) return invalid("scan_directories_per_s must be positive");
+  return {};
+}
+
+Result<OpenedStore> open_store(const FileTierConfig& config, const StoreWish& wish, const FileTierDeps& deps) {
+  CAIRN_TRY_VOID(config.validate());
+  CAIRN_TRY_VOID(validate(wish.identity));
+  FileCalls& calls = deps.calls != nullptr ? *deps.calls : system_file_calls();
+  const DirectMode mode = config.direct == "always"  ? DirectMode::kAlways
+                          : config.direct == "never" ? DirectMode::kNever
+                                                     : DirectMode::kAuto;
+  OpenedStore store;
+  store.identity = wish.identity;
+  CAIRN_TRY(store.root, open_root(calls, config));
+  const int root = store.root.get();
+  const auto manifests = neighbours(calls, root, model_slug(wish.identity), deps.log);
+  store.adopted = adopt(wish, manifests, deps.log, store.identity);
+  CAIRN_TRY(const BlockLayout layout, BlockLayout::make(store.identity.layout));
+  const StorePath path(store.identity, layout);
+  bool present = false;
+  CAIRN_TRY_VOID(check_own_manifest(calls, root, path, store.identity, present));
+
+  const int made = make_directories(calls, root, path.directory(), *parse_mode(config.dir_mode));
+  if (made < 0 && !means_read_only(made)) return unavailable("cannot make " + path.directory() + ": " + reason(made));
+  OwnedFile directory(calls, calls.open_beneath(root, path.directory().c_str(), O_RDONLY | O_DIRECTORY, 0));
+  auto mount = directory.open() ? probe_mount(calls, directory.get(), mode) : Result<MountTraits>(MountTraits{});
+  store.read_only = !directory.open() || !mount;
+  if (!store.read_only) {
+    store.mount = *mount;
+    if (!present) {
+      const int published =
+          publish_manifest(calls, directory.get(), store.mount.publish, config,
+                           write_manifest({store.identity, wish.model_name, wish.created_by}));
+      if (published < 0 && published != -EEXIST && published != -ENOSPC && published != -EDQUOT) {
+        return unavailable("cannot publish " + path.manifest() + ": " + reason(published));
+      }
+      CAIRN_TRY_VOID(check_own_manifest(calls, root, path, store.identity, present));  // another may have been first
+    }
+  } else if (mode == DirectMode::kAlways && mount.has_value() == false) {
+    return std::move(mount).error();
+  } else if (directory.open()) {
+    store.mount = probe_read_only_mount(calls, directory.get(), std::string(kManifestName), mode);
+  }
+  return store;
+}
+
+}  // namespace cairn

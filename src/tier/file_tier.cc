@@ -1,0 +1,259 @@
+#include "tier/file_tier.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/check.h"
+#include "tier/file_state.h"
+
+namespace cairn {
+namespace {
+
+constexpr std::int64_t kMinuteUs = 60'000'000;
+constexpr std::int64_t kScanPauseUs = 20'000;
+
+}  // namespace
+
+FileState::FileState(const FileTierConfig& with, OpenedStore store, BlockLayout block_layout, const FileTierDeps& deps)
+    : config(with),
+      calls(deps.calls != nullptr ? *deps.calls : system_file_calls()),
+      clock(deps.clock),
+      log(deps.log),
+      root(std::move(store.root)),
+      identity(store.identity),
+      layout(std::move(block_layout)),
+      path(identity, layout),
+      mount(store.mount),
+      read_only(store.read_only),
+      accounts(layout.cells()) {
+  file_mode = *parse_mode(with.file_mode);
+  dir_mode = *parse_mode(with.dir_mode);
+  if (with.durability == "data") durability = Durability::kData;
+  if (with.durability == "full") durability = Durability::kFull;
+}
+
+OwnedFile FileState::open_directory_of(const KvBlockId& id) const {
+  return OwnedFile(calls, calls.open_beneath(root.get(), path.block_directory(id).c_str(), O_RDONLY | O_DIRECTORY, 0));
+}
+
+void FileState::say_denied(const KvBlockId& id) {
+  counters.denied.fetch_add(1);
+  if (denied_said.exchange(true)) return;
+  FileStat owner;
+  const std::string name = path.block(id);
+  const bool known = calls.stat(root.get(), name.c_str(), owner) >= 0 ||
+                     calls.stat(root.get(), path.directory().c_str(), owner) >= 0;
+  log.warn("tier.file.denied", {{"path", config.path + "/" + name},
+                                {"our_uid", std::uint64_t{geteuid()}},
+                                {"owner_uid", known ? std::to_string(owner.uid) : std::string("unknown")},
+                                {"hint", "see file_mode and dir_mode"}});
+}
+
+bool FileState::may_quarantine() {
+  bool first_refused = false;
+  {
+    MutexLock lock(mutex_);
+    const std::int64_t now_us = clock.now_us();
+    while (!quarantines_us_.empty() && quarantines_us_.front() <= now_us - kMinuteUs) quarantines_us_.pop_front();
+    if (quarantines_us_.size() < config.quarantines_per_minute_max) {
+      quarantines_us_.push_back(now_us);
+      return true;
+    }
+    first_refused = true;
+  }
+  if (first_refused) {
+    log.warn("tier.file.quarantine_stopped", {{"per_minute", config.quarantines_per_minute_max}, {"path", config.path}});
+  }
+  return false;
+}
+
+void FileState::enter_call(BatchRun& run, std::size_t row, std::uint64_t bytes) {
+  MutexLock lock(mutex_);
+  calls_under_way_.push_back({&run, row, bytes});
+}
+
+void FileState::leave_call(BatchRun& run, std::size_t row) {
+  MutexLock lock(mutex_);
+  std::erase_if(calls_under_way_, [&](const Call& call) { return call.run == &run && call.row == row; });
+}
+
+std::uint64_t FileState::held_bytes() const {
+  MutexLock lock(mutex_);
+  std::uint64_t bytes = 0;
+  for (const Call& call : calls_under_way_) bytes += call.run->open(call.row) ? 0 : call.bytes;
+  return bytes;
+}
+
+// Counts the store at open and again every rescan_s, at a bounded rate.
+class StoreScan {
+ public:
+  explicit StoreScan(std::shared_ptr<FileState> state) : state_(std::move(state)), thread_([this] { run(); }) {}
+  ~StoreScan() {
+    {
+      MutexLock lock(mutex_);
+      stop_ = true;
+      changed_.notify_all();
+    }
+    thread_.join();
+  }
+  void wait_for_one() {
+    mutex_.lock();
+    while (scans_ == 0) changed_.wait(mutex_);
+    mutex_.unlock();
+  }
+
+ private:
+  bool pause_us(std::int64_t pause_us) {
+    MutexLock lock(mutex_);
+    if (!stop_) changed_.wait_for_us(mutex_, pause_us);
+    return !stop_;
+  }
+  void run() {
+    const std::uint32_t burst = std::max<std::uint32_t>(state_->config.scan_directories_per_s / (1'000'000 / kScanPauseUs), 1);
+    for (;;) {
+      std::uint32_t in_burst = 0;
+      bool go_on = true;
+      scan_store(*state_, [&](std::uint32_t directories) {
+        in_burst += directories;
+        if (in_burst >= burst) {
+          in_burst = 0;
+          go_on = pause_us(kScanPauseUs);
+        }
+        return go_on;
+      });
+      mutex_.lock();
+      ++scans_;
+      changed_.notify_all();
+      const std::int64_t until_us = std::int64_t{state_->config.rescan_s} * 1'000'000;
+      if (until_us == 0) {
+        while (!stop_) changed_.wait(mutex_);
+      } else if (!stop_) {
+        while (!stop_ && changed_.wait_for_us(mutex_, until_us)) {
+        }
+      }
+      const bool stop = stop_;
+      mutex_.unlock();
+      if (stop) return;
+    }
+  }
+
+  std::shared_ptr<FileState> state_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool stop_ CAIRN_GUARDED_BY(mutex_) = false;
+  std::uint64_t scans_ CAIRN_GUARDED_BY(mutex_) = 0;
+  std::thread thread_;
+};
+
+struct FileTier::Parts {
+  std::shared_ptr<FileState> state;
+  std::unique_ptr<InFlight> in_flight;
+  std::unique_ptr<Executor> io, lookups;
+  std::unique_ptr<StoreScan> scan;
+};
+
+Result<std::unique_ptr<FileTier>> FileTier::open(const FileTierConfig& config, OpenedStore store, const FileTierDeps& deps) {
+  CAIRN_TRY_VOID(config.validate());
+  CAIRN_TRY(BlockLayout layout, BlockLayout::make(store.identity.layout));
+  auto parts = std::make_unique<Parts>();
+  parts->state = std::make_shared<FileState>(config, std::move(store), std::move(layout), deps);
+  parts->in_flight = std::make_unique<InFlight>(deps.clock);
+  parts->io = make_thread_pool({config.io_threads, config.queue_max, config.stuck_threads_max}, "cairn-file");
+  parts->lookups = make_thread_pool({config.lookup_threads, config.queue_max, config.stuck_threads_max}, "cairn-stat");
+  parts->scan = std::make_unique<StoreScan>(parts->state);
+  const FileState& state = *parts->state;
+  const auto level = !state.mount.direct && config.direct != "never" ? LogLevel::kWarning : LogLevel::kInfo;
+  deps.log.write(level, "tier.file.open",
+                 {{"path", config.path},
+                  {"store", state.path.directory()},
+                  {"direct", state.mount.direct ? "yes" : "no: transfers go through the page cache"},
+                  {"direct_why", state.mount.direct_reason},
+                  {"file_system", state.mount.file_system},
+                  {"publish", to_string(state.mount.publish)},
+                  {"durability", config.durability},
+                  {"read_only", state.read_only ? "yes" : "no"}});
+  return std::unique_ptr<FileTier>(new FileTier(std::move(parts)));
+}
+
+FileTier::FileTier(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+FileTier::~FileTier() {
+  drain();
+  parts_->scan.reset();
+  parts_->io.reset();
+  parts_->lookups.reset();
+}
+
+void FileTier::drain() { parts_->in_flight->drain(std::int64_t{parts_->state->config.drain_ms} * 1000); }
+void FileTier::cancel(Batch& batch) { parts_->in_flight->cancel(batch); }
+void FileTier::wait_for_scan() { parts_->scan->wait_for_one(); }
+const MountTraits& FileTier::mount() const { return parts_->state->mount; }
+
+TierTraits FileTier::traits() const {
+  TierTraits traits;
+  traits.name = "file";
+  traits.alignment = parts_->state->mount.alignment;
+  traits.durable = true;
+  traits.shared = true;
+  traits.read_only = parts_->state->read_only;
+  return traits;
+}
+
+TierUsage FileTier::usage() const {
+  const FileState& state = *parts_->state;
+  TierUsage usage;
+  usage.used_bytes = state.accounts.used_bytes();
+  usage.blocks = state.accounts.blocks();
+  usage.capacity_bytes = state.config.capacity_bytes;
+  usage.inflight_bytes = state.accounts.reserved_bytes();
+  usage.held_bytes = state.held_bytes();
+  return usage;
+}
+
+FileTierReport FileTier::report() const {
+  const FileTierCounters& counters = parts_->state->counters;
+  FileTierReport report;
+  report.quarantined = counters.quarantined;
+  report.corrupt = counters.corrupt;
+  report.left_alone = counters.left_alone;
+  report.refused_capacity = counters.refused_capacity;
+  report.refused_space = counters.refused_space;
+  report.denied = counters.denied;
+  report.swept = counters.swept;
+  report.second_reads = counters.second_reads;
+  report.bounced = counters.bounced;
+  report.stuck_threads = parts_->io->stuck() + parts_->lookups->stuck();
+  return report;
+}
+
+void FileTier::submit(Batch& batch) {
+  const std::shared_ptr<BatchRun> run = parts_->in_flight->enter(batch);
+  if (!run) return;
+  const bool lookup = run->verb() == Verb::kContains;
+  Executor& executor = lookup ? *parts_->lookups : *parts_->io;
+  const FileTierConfig& config = parts_->state->config;
+  const auto refuse = [&](ErrorCode code, const char* why, MissReason reason) {
+    run->note_error({code, why});
+    for (std::size_t row = 0; row < run->rows(); ++row) run->finish(row, Outcome::kFailed, reason);
+  };
+  if (config.stuck_threads_max > 0 && executor.stuck() >= config.stuck_threads_max) {
+    refuse(ErrorCode::kUnavailable, "the store hangs: too many calls have not come back", MissReason::kBreakerOpen);
+    return;
+  }
+  void (*work)(FileState&, BatchRun&, std::size_t) = nullptr;
+  switch (run->verb()) {
+    case Verb::kContains: work = &file_contains; break;
+    case Verb::kGet: work = &file_get; break;
+    case Verb::kPut: work = &file_put; break;
+    case Verb::kErase: work = &file_erase; break;
+    case Verb::kLend:
+    case Verb::kReturn: refuse(ErrorCode::kInvalid, "the file tier does not lend", MissReason::kFailed); return;
+  }
+  run_rows(run, executor, lookup ? config.lookup_threads : config.io_threads,
+           [state = parts_->state, work](BatchRun& batch_run, std::size_t row) { work(*state, batch_run, row); });
+}
+
+}  // namespace cairn
