@@ -1,0 +1,92 @@
+#include "engine/probe.h"
+
+namespace cairn {
+namespace {
+
+const std::vector<double> kFirstTokenSeconds = {.001, .005, .01, .02, .04, .06, .08, .1, .25, .5,  .75,
+                                                1,    2.5,  5,   7.5, 10,  20,  40,  80, 160, 640, 2560};
+const std::vector<double> kInterTokenSeconds = {.01, .025, .05, .075, .1,  .15, .2, .3, .4, .5,
+                                                .75, 1,    2.5, 5,    7.5, 10,  20, 40, 80};
+const std::vector<double> kRequestSeconds = {.3, .5, .8, 1,  1.5, 2,   2.5, 5,   10,   15,  20,
+                                             30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680};
+const std::vector<double> kStepTokens = {1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
+
+}  // namespace
+
+EngineProbe::EngineProbe(Metrics& metrics, const std::string& model_name)
+    : metrics_(metrics),
+      labels_({{"model_name", model_name}, {"engine", "0"}}),
+      running_(metrics.gauge("vllm:num_requests_running", "Sequences loading or running.", labels_)),
+      waiting_(metrics.gauge("vllm:num_requests_waiting", "Requests waiting to be admitted.", labels_)),
+      usage_(metrics.gauge("vllm:kv_cache_usage_perc", "Share of device KV pages in use, 0 to 1.", labels_)),
+      device_queries_(
+          metrics.counter("vllm:prefix_cache_queries_total", "Prompt tokens looked up on the device.", labels_)),
+      device_hits_(metrics.counter("vllm:prefix_cache_hits_total", "Prompt tokens found on the device.", labels_)),
+      external_queries_(metrics.counter("vllm:external_prefix_cache_queries_total",
+                                        "Prompt tokens that the device did not have.", labels_)),
+      external_hits_(
+          metrics.counter("vllm:external_prefix_cache_hits_total", "Prompt tokens loaded from tiers.", labels_)),
+      prompt_tokens_(
+          metrics.counter("vllm:prompt_tokens_total", "Prompt tokens of requests that were prefilled.", labels_)),
+      generation_tokens_(metrics.counter("vllm:generation_tokens_total", "Tokens generated.", labels_)),
+      preemptions_(metrics.counter("vllm:num_preemptions_total", "Sequences that gave up their pages.", labels_)),
+      first_token_(metrics.histogram("vllm:time_to_first_token_seconds", "From arrival to the first token.",
+                                     kFirstTokenSeconds, labels_)),
+      inter_token_(metrics.histogram("vllm:inter_token_latency_seconds", "Between two tokens of a request.",
+                                     kInterTokenSeconds, labels_)),
+      whole_request_(
+          metrics.histogram("vllm:e2e_request_latency_seconds", "From arrival to the end.", kRequestSeconds, labels_)),
+      step_tokens_(
+          metrics.histogram("vllm:iteration_tokens_total", "Tokens computed in a step.", kStepTokens, labels_)) {
+  for (const char* reason : {"stop", "length", "abort", "error"}) {  // present from the start, as zero
+    metrics.counter("vllm:request_success_total", "Requests that ended.", with("finished_reason", reason));
+  }
+}
+
+Labels EngineProbe::with(std::string_view name, std::string_view value) const {
+  Labels labels = labels_;
+  labels.emplace(name, value);
+  return labels;
+}
+
+void EngineProbe::prompt_done(const CacheUse& use, double seconds_since_start) {
+  std::uint64_t loaded = 0;
+  const auto from = [&](std::string_view source, std::uint64_t tokens) {
+    metrics_
+        .counter("cairn_engine_prompt_tokens_total", "Prompt tokens by where they came from.",
+                 {{"source", std::string(source)}})
+        .add(static_cast<double>(tokens));
+  };
+  for (const auto& [tier, tokens] : use.tier_tokens) {
+    from(tier, tokens);
+    loaded += tokens;
+  }
+  from("device", use.device_tokens);
+  from("computed", use.computed_tokens);
+  for (const auto& [reason, tokens] : use.missed_tokens) {
+    metrics_.counter("cairn_engine_missed_tokens_total", "Prompt tokens computed, by reason.", {{"reason", reason}})
+        .add(static_cast<double>(tokens));
+  }
+  prompt_tokens_.add(static_cast<double>(use.prompt_tokens));
+  device_queries_.add(static_cast<double>(use.prompt_tokens));
+  device_hits_.add(static_cast<double>(use.device_tokens));
+  external_queries_.add(static_cast<double>(use.prompt_tokens - use.device_tokens));
+  external_hits_.add(static_cast<double>(loaded));
+  first_token_.observe(seconds_since_start);
+}
+
+void EngineProbe::token(double seconds_since_last) { inter_token_.observe(seconds_since_last); }
+void EngineProbe::generated(std::uint64_t tokens) { generation_tokens_.add(static_cast<double>(tokens)); }
+void EngineProbe::ended(std::string_view reason, double seconds_since_start) {
+  metrics_.counter("vllm:request_success_total", "Requests that ended.", with("finished_reason", reason)).add();
+  whole_request_.observe(seconds_since_start);
+}
+void EngineProbe::preempted(std::uint64_t sequences) { preemptions_.add(static_cast<double>(sequences)); }
+void EngineProbe::step(std::uint32_t tokens) { step_tokens_.observe(tokens); }
+void EngineProbe::state(std::size_t running, std::size_t waiting, double pages_in_use) {
+  running_.set(static_cast<double>(running));
+  waiting_.set(static_cast<double>(waiting));
+  usage_.set(pages_in_use);
+}
+
+}  // namespace cairn
