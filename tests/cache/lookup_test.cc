@@ -1,0 +1,147 @@
+// A lookup finds the longest stored prefix over all tiers, leases it, and says why the rest was not found; in time.
+#include "cache/cache_world.h"
+
+#include <gtest/gtest.h>
+
+#include "cache/lease.h"
+
+namespace cairn::test {
+namespace {
+
+const FakeTier::Options kRam{.name = "ram", .lends = true};
+const FakeTier::Options kFile{.name = "file"};
+
+TEST(Lookup, CombinesTiersChunkByChunkEachFromTheFastest) {
+  CacheWorld world({kRam, kFile});
+  const auto chunks = chunks_of(1, 10);
+  world.plant(0, std::span(chunks).subspan(2, 3));
+  world.plant(1, std::span(chunks).first(8));
+  const PrefixLease lease = world.find(chunks);
+  EXPECT_EQ(lease.chunks(), 8u);
+  EXPECT_EQ(world.tally.tier[0], 3u);
+  EXPECT_EQ(world.tally.tier[1], 5u);
+  EXPECT_EQ(world.missed(MissReason::kAbsent), 2u);
+}
+
+TEST(Lookup, WithAllInTheNearTierAsksNoOther) {
+  CacheWorld world({kRam, kFile});
+  const auto chunks = chunks_of(1, 10);
+  world.plant(0, chunks);
+  EXPECT_EQ(world.find(chunks).chunks(), 10u);
+  EXPECT_EQ(world.fakes[1]->rows_asked, 0u);
+}
+
+TEST(Lookup, CountsAChunkOnlyWithAllItsShards) {
+  CacheWorld world({kRam, kFile}, {}, 2);
+  const auto chunks = chunks_of(1, 6);
+  world.plant(1, chunks);
+  world.fakes[1]->erase({chunks[4], 1});
+  EXPECT_EQ(world.find(chunks).chunks(), 4u);
+}
+
+TEST(Lookup, Of512ChunksTakesTwoRoundTripsPerTier) {
+  CacheWorld world({{.name = "slow", .latency_us = 20'000}});
+  const auto chunks = chunks_of(1, 512);
+  world.plant(0, std::span(chunks).first(333));
+  Lookup op(world.queue);
+  op.chunks = chunks;
+  world.cache->lookup(op);
+  EXPECT_LE(world.until_back(op), 2 * 20'000 + 1000);
+  EXPECT_EQ(op.found.chunks(), 333u);
+  EXPECT_LE(world.fakes[0]->rows_asked, 64u);
+}
+
+TEST(Lookup, OfWhatIsKnownAsksNothing) {
+  CacheWorld world({kFile});
+  const auto chunks = chunks_of(1, 30);
+  world.plant(0, chunks);
+  EXPECT_EQ(world.find(chunks).chunks(), 30u);
+  const auto asked = world.fakes[0]->rows_asked;
+  EXPECT_EQ(world.find(chunks).chunks(), 30u);
+  EXPECT_EQ(world.fakes[0]->rows_asked, asked);
+  world.clock.advance_us(61'000'000);  // others may have evicted
+  EXPECT_EQ(world.find(chunks).chunks(), 30u);
+  EXPECT_GT(world.fakes[0]->rows_asked, asked);
+}
+
+TEST(Lookup, ReturnsWithinItsDeadlineWithWhatIsKnownAndSaysTimeout) {
+  CacheWorld world({kRam, kFile});
+  const auto chunks = chunks_of(1, 10);
+  world.plant(0, std::span(chunks).first(4));
+  world.plant(1, chunks);
+  world.fakes[1]->hang_all = true;
+  Lookup op(world.queue);
+  op.chunks = chunks;
+  world.cache->lookup(op);
+  EXPECT_LE(world.until_back(op), 200'000);
+  EXPECT_EQ(op.found.chunks(), 4u);
+  EXPECT_EQ(op.tally.missed[static_cast<std::size_t>(MissReason::kTimeout)], 6u);
+}
+
+TEST(Lookup, UnderPolicyNeverAsksNobody) {
+  CacheWorld world({kRam, kFile});
+  const auto chunks = chunks_of(1, 3);
+  world.plant(0, chunks);
+  Lookup op(world.queue);
+  op.chunks = chunks;
+  op.policy = LoadPolicy::kNever;
+  world.cache->lookup(op);
+  world.until_back(op);
+  EXPECT_EQ(op.found.chunks(), 0u);
+  EXPECT_EQ(op.tally.missed[static_cast<std::size_t>(MissReason::kDisabled)], 3u);
+  EXPECT_EQ(world.fakes[0]->rows_asked + world.fakes[1]->rows_asked, 0u);
+}
+
+TEST(Lookup, PlansByMeasuredSpeedUnlessToldAlways) {
+  CacheWorld world({{.name = "drip", .bytes_per_s = 100'000}});  // 82 ms a chunk
+  const auto chunks = chunks_of(1, 4);
+  world.plant(0, chunks);
+  PrefixLease lease = world.find(chunks, 1e6);  // 0.26 ms a chunk to compute
+  EXPECT_EQ(lease.chunks(), 4u) << "a tier not yet measured is loaded";
+  const auto memory = world.memory(0, 1);
+  Load load(world.queue);
+  load.lease = std::move(lease);
+  load.into = memory.scatters;
+  world.cache->load(load);
+  world.until_back(load);
+  EXPECT_EQ(load.chunks_loaded, 1u);
+  EXPECT_EQ(world.find(chunks, 1e6).chunks(), 0u);
+  EXPECT_EQ(world.missed(MissReason::kSlower), 4u);
+  EXPECT_EQ(world.find(chunks, 100).chunks(), 4u);
+  Lookup op(world.queue);
+  op.chunks = chunks;
+  op.prefill_tokens_per_s = 1e6;
+  op.policy = LoadPolicy::kAlways;
+  world.cache->lookup(op);
+  world.until_back(op);
+  EXPECT_EQ(op.found.chunks(), 4u);
+}
+
+TEST(Lookup, PinsWhatItLeasesAndReturnsEveryPin) {
+  CacheWorld world({kRam, kFile});
+  const auto chunks = chunks_of(1, 10);
+  world.plant(0, std::span(chunks).first(4));
+  world.plant(0, std::span(chunks).subspan(6, 2));  // behind a hole: not leased, not pinned
+  {
+    const PrefixLease lease = world.find(chunks);
+    EXPECT_EQ(lease.chunks(), 4u);
+    world.settle();
+    EXPECT_EQ(world.fakes[0]->lent(), 4u);
+  }
+  world.settle();
+  EXPECT_EQ(world.fakes[0]->lent(), 0u);
+}
+
+TEST(Lookup, PinsAtMostHalfOfTheNearTier) {
+  FakeTier::Options small = kRam;
+  small.capacity_bytes = 10 * kBlockBytes;
+  CacheWorld world({small});
+  const auto chunks = chunks_of(1, 8);
+  world.plant(0, chunks);
+  const PrefixLease lease = world.find(chunks);
+  EXPECT_EQ(lease.chunks(), 8u) << "found, though not pinned";
+  EXPECT_LE(world.fakes[0]->lent(), 5u);
+}
+
+}  // namespace
+}  // namespace cairn::test

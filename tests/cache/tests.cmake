@@ -1,0 +1,1 @@
+cairn_test(NAME cache DEPENDS cache)
