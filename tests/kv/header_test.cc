@@ -191,6 +191,7 @@ const std::vector<Difference>& differences() {
       {"half the bytes", V::kBadLength, [](BlockHeader& h) { h.raw_bytes = h.stored_bytes = h.raw_bytes / 2; }},
       {"stored below raw", V::kBadLength, [](BlockHeader& h) { h.stored_bytes -= 4096; }},
       {"stored above raw", V::kBadLength, [](BlockHeader& h) { h.stored_bytes += 4096; }},
+      {"raw alone", V::kBadLength, [](BlockHeader& h) { h.raw_bytes += 4096; }},
       {"nothing stored", V::kBadLength, [](BlockHeader& h) { h.raw_bytes = h.stored_bytes = 0; }},
       {"2^63 bytes", V::kBadLength, [](BlockHeader& h) { h.raw_bytes = h.stored_bytes = 1ull << 63; }},
       {"2^64 - 1 bytes", V::kBadLength, [](BlockHeader& h) { h.raw_bytes = h.stored_bytes = ~0ull; }},
@@ -223,6 +224,24 @@ TEST(BlockHeader, CompareSeesEachFieldWithoutDecode) {
     EXPECT_EQ(compare_header(other, block.wanted), difference.verdict) << difference.what;
   }
   EXPECT_EQ(compare_header(block.sealed, block.wanted), HeaderVerdict::kOk);
+}
+
+// What contradicts itself or is unknown is refused by decode alone, for readers that have no wanted header.
+TEST(BlockHeader, DecodeRefusesWhatDoesNotAgreeWithItself) {
+  using V = HeaderVerdict;
+  const Block block;
+  std::size_t refused = 0;
+  for (const Difference& difference : differences()) {
+    BlockHeader other = block.sealed, found;
+    difference.apply(other);
+    const V verdict = decode_header(encoded(other), found);
+    const bool foreign = difference.verdict == V::kForeignRoot || difference.verdict == V::kForeignLayout;
+    const bool misplaced = difference.verdict >= V::kWrongKey && difference.verdict <= V::kWrongShard;
+    const bool consistent = foreign || misplaced || std::string_view(difference.what) == "half the bytes";
+    EXPECT_EQ(verdict, consistent ? V::kOk : difference.verdict) << difference.what;
+    refused += verdict != V::kOk;
+  }
+  EXPECT_EQ(refused, 20u);
 }
 
 TEST(BlockHeader, ReservedBytesMustBeZero) {
