@@ -57,6 +57,7 @@ class CpuForward final : public Forward {
   std::string_view isa() const override { return kernels_.name; }
   std::string_view numerics_class() const override { return class_; }
   std::uint32_t threads() const override { return pool_.threads(); }
+  std::vector<std::int64_t> cpu_us() override { return pool_.cpu_us(); }
 
  private:
   Compute compute() { return {kernels_, pool_}; }

@@ -36,7 +36,7 @@ struct ForwardSlice {
 };
 
 struct ForwardConfig {
-  std::uint32_t threads = 0;           // 0: all cores of the machine
+  std::uint32_t threads = 0;            // 0: all cores of the machine
   std::uint32_t step_tokens_max = 512;  // the largest sum of slice tokens in one run
   std::string_view isa;                 // "", "scalar", "avx2", "avx512": CAIRN_ISA, resolved by config
 };
@@ -44,7 +44,8 @@ struct ForwardConfig {
 // Owned by the engine's step thread: one run at a time. Blocks until the step is computed; spawns its own workers.
 class Forward {
  public:
-  static Result<std::unique_ptr<Forward>> make(const ModelWeights& weights, const BlockLayout& layout, const ForwardConfig& config);
+  static Result<std::unique_ptr<Forward>> make(const ModelWeights& weights, const BlockLayout& layout,
+                                               const ForwardConfig& config);
   virtual ~Forward() = default;
   // Writes K and V of every slice token into its page, then returns f32 logits, rows in slice order (kLast: one row,
   // kAll: one per token), each of vocabulary size; the span lives until the next run.
@@ -52,6 +53,8 @@ class Forward {
   virtual std::string_view isa() const = 0;             // the kernel table in use
   virtual std::string_view numerics_class() const = 0;  // "t32-v1", or a private class when the self-test failed
   virtual std::uint32_t threads() const = 0;
+  // CPU time that each compute thread has used so far, microseconds; index 0 is the caller's. For measuring only.
+  virtual std::vector<std::int64_t> cpu_us() { return {}; }
 };
 
 }  // namespace cairn

@@ -1,1 +1,6 @@
 cairn_test(NAME model DEPENDS model)
+
+# Prints the forward's logits for the numpy reference (reference_test.py), which tools/run_tests calls with a Python
+# that has numpy.
+add_executable(model_logits ${CMAKE_CURRENT_LIST_DIR}/logits_main.cc)
+target_link_libraries(model_logits PRIVATE cairn_options cairn_model)
