@@ -27,8 +27,8 @@ inline constexpr std::size_t kFingerprintCacheEntriesMax = 4096;
 inline constexpr std::uint32_t kFingerprintThreadsMax = 64;
 
 struct FingerprintOptions {
-  std::filesystem::path cache;  // digests of files seen before; empty: always read them
-  std::uint32_t threads = 0;    // 0: all cores
+  std::filesystem::path cache = {};  // digests of files seen before; empty: always read them
+  std::uint32_t threads = 0;         // 0: all cores
   // A file changed more recently than this is not cached: a second change in the same clock tick would not show.
   std::int64_t settle_us = 2'000'000;
   const Clock* clock = nullptr;  // null: the system's

@@ -45,7 +45,7 @@ struct SizeQuery {
   double device_fraction = 0.9;    // of it, for weights and KV
   std::uint64_t device_pages = 0;  // pages per engine as an engine reported them; 0: from device_bytes
   double prefill_tokens_per_s = 0;
-  std::vector<SizedTier> tiers;
+  std::vector<SizedTier> tiers = {};
 };
 
 struct TierSize {
