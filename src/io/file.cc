@@ -258,8 +258,10 @@ Result<MountTraits> probe_mount(FileCalls& calls, int directory, DirectMode mode
 MountTraits probe_read_only_mount(FileCalls& calls, int directory, const std::string& existing, DirectMode mode) {
   MountTraits traits;
   OwnedFile file(calls, calls.open_beneath(directory, existing.c_str(), O_RDONLY, 0));
-  if (file.open()) probe_direct(calls, directory, file, existing, mode, traits);
-  else traits.direct_reason = "nothing to probe with";
+  if (file.open())
+    probe_direct(calls, directory, file, existing, mode, traits);
+  else
+    traits.direct_reason = "nothing to probe with";
   return traits;
 }
 

@@ -47,7 +47,8 @@ class BlockRead {
 
   Attempt attempt(Cache cache) {
     const int flags = O_RDONLY | (state_.mount.direct ? O_DIRECT : 0);
-    OwnedFile file(state_.calls, state_.calls.open_beneath(state_.root.get(), state_.path.block(run_.id(row_)).c_str(), flags, 0));
+    OwnedFile file(state_.calls,
+                   state_.calls.open_beneath(state_.root.get(), state_.path.block(run_.id(row_)).c_str(), flags, 0));
     if (!file.open()) return cannot_open(file.get());
     FileStat found;
     if (const int failed = state_.calls.stat_open(file.get(), found); failed < 0) return Attempt::failed(failed);
@@ -70,7 +71,8 @@ class BlockRead {
   Attempt cannot_open(int code) {
     if (code == -ELOOP || code == -EINVAL || code == -ENXIO) {
       FileStat found;
-      if (state_.calls.stat(state_.root.get(), state_.path.block(run_.id(row_)).c_str(), found) >= 0 && !found.regular) {
+      if (state_.calls.stat(state_.root.get(), state_.path.block(run_.id(row_)).c_str(), found) >= 0 &&
+          !found.regular) {
         return Attempt::bad(HeaderVerdict::kBadLength);
       }
     }
@@ -90,7 +92,8 @@ class BlockRead {
     if (got < 0) return Attempt::failed(got);
     if (got < static_cast<std::int64_t>(kHeaderBytes)) return Attempt::failed(-ESTALE);
     BlockHeader header;
-    const HeaderVerdict verdict = check_header(HeaderBytes(buffers.header.data(), kHeaderBytes), file_bytes, wanted_, header);
+    const HeaderVerdict verdict =
+        check_header(HeaderBytes(buffers.header.data(), kHeaderBytes), file_bytes, wanted_, header);
     return Attempt::bad(verdict == HeaderVerdict::kOk ? HeaderVerdict::kBadLength : verdict);
   }
 
@@ -101,11 +104,12 @@ class BlockRead {
       const std::uint64_t begin = wanted_.segment_offset(segment), bytes = wanted_.segment_bytes(segment);
       std::vector<iovec> pieces;
       if (segment == 0) pieces.push_back({buffers.header.data(), kHeaderBytes});
-      if (in_place_) slice(memory_, begin, bytes, pieces);
-      else pieces.push_back({buffers.bounce.data(), bytes});
+      if (in_place_)
+        slice(memory_, begin, bytes, pieces);
+      else
+        pieces.push_back({buffers.bounce.data(), bytes});
       const std::uint64_t ahead = segment == 0 ? kHeaderBytes : 0;
-      const std::int64_t got =
-          read_pieces(state_.calls, descriptor, pieces, kHeaderBytes + begin - ahead, go_on());
+      const std::int64_t got = read_pieces(state_.calls, descriptor, pieces, kHeaderBytes + begin - ahead, go_on());
       if (got < 0) return Attempt::failed(got);
       if (static_cast<std::uint64_t>(got) != bytes + ahead) return Attempt::failed(-ESTALE);
       if (segment == 0) {
@@ -157,16 +161,21 @@ class BlockRead {
 void finish_errno(FileState& state, BatchRun& run, std::size_t row, int code) {
   switch (-code) {
     case ENOENT:
-    case ENOTDIR: run.finish(row, Outcome::kMiss, MissReason::kAbsent); return;
+    case ENOTDIR:
+      run.finish(row, Outcome::kMiss, MissReason::kAbsent);
+      return;
     case ESTALE:
     case EINVAL:
-    case ENOTCONN: run.finish(row, Outcome::kMiss, MissReason::kVanished); return;
+    case ENOTCONN:
+      run.finish(row, Outcome::kMiss, MissReason::kVanished);
+      return;
     case EACCES:
     case EPERM:
       state.say_denied(run.id(row));
       run.finish(row, Outcome::kMiss, MissReason::kDenied);
       return;
-    default: break;
+    default:
+      break;
   }
   run.note_error(unavailable("reading a block failed: " + std::string(strerror(-code))));
   run.finish(row, Outcome::kFailed, MissReason::kFailed);
@@ -181,9 +190,9 @@ void finish_bad(FileState& state, BatchRun& run, std::size_t row, HeaderVerdict 
   }
   state.counters.corrupt.fetch_add(1);
   const bool moved = quarantine(state, id, QuarantineWhen::kUnlessTooMany);
-  state.log.warn("tier.file.corrupt", {{"why", to_string(verdict)},
-                                       {"key", to_hex(id.chunk.key.digest)},
-                                       {"quarantined", moved ? "yes" : "no"}});
+  state.log.warn(
+      "tier.file.corrupt",
+      {{"why", to_string(verdict)}, {"key", to_hex(id.chunk.key.digest)}, {"quarantined", moved ? "yes" : "no"}});
   if (!moved) run.note_error(corrupt("a damaged block could not, or may not any more, be quarantined"));
   run.finish(row, Outcome::kCorrupt, MissReason::kCorrupt);
 }
@@ -206,10 +215,17 @@ void file_get(FileState& state, BatchRun& run, std::size_t row) {
   if (result.kind == Attempt::Kind::kBad && means_quarantine(result.verdict)) result = read.attempt(Cache::kPast);
   if (!run.open(row)) return;  // cut: what the caller lent us may be gone by now
   switch (result.kind) {
-    case Attempt::Kind::kGood: run.finish(row, Outcome::kDone); return;
-    case Attempt::Kind::kBad: finish_bad(state, run, row, result.verdict); return;
-    case Attempt::Kind::kErrno: finish_errno(state, run, row, result.failure); return;
-    case Attempt::Kind::kCut: return;
+    case Attempt::Kind::kGood:
+      run.finish(row, Outcome::kDone);
+      return;
+    case Attempt::Kind::kBad:
+      finish_bad(state, run, row, result.verdict);
+      return;
+    case Attempt::Kind::kErrno:
+      finish_errno(state, run, row, result.failure);
+      return;
+    case Attempt::Kind::kCut:
+      return;
   }
 }
 

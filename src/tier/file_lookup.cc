@@ -19,13 +19,16 @@ void file_contains(FileState& state, BatchRun& run, std::size_t row) {
     case ENOTDIR:
     case ESTALE:
     case EINVAL:
-    case ENOTCONN: run.finish(row, Outcome::kMiss, MissReason::kAbsent); return;
+    case ENOTCONN:
+      run.finish(row, Outcome::kMiss, MissReason::kAbsent);
+      return;
     case EACCES:
     case EPERM:
       state.say_denied(id);
       run.finish(row, Outcome::kMiss, MissReason::kDenied);
       return;
-    default: break;
+    default:
+      break;
   }
   if (result < 0) {
     run.note_error(unavailable("stat in the store failed, errno " + std::to_string(-result)));
@@ -34,8 +37,10 @@ void file_contains(FileState& state, BatchRun& run, std::size_t row) {
   }
   // What is not a whole block under this name will be replaced by the next put.
   const bool whole = found.regular && found.bytes == state.header_of(id).file_bytes();
-  if (whole) run.finish(row, Outcome::kDone);
-  else run.finish(row, Outcome::kMiss, MissReason::kCorrupt);
+  if (whole)
+    run.finish(row, Outcome::kDone);
+  else
+    run.finish(row, Outcome::kMiss, MissReason::kCorrupt);
 }
 
 void file_erase(FileState& state, BatchRun& run, std::size_t row) {

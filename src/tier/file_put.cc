@@ -25,7 +25,8 @@ class BlockWrite {
   BlockWrite(FileState& state, BatchRun& run, std::size_t row)
       : state_(state), run_(run), row_(row), id_(run.id(row)), header_(state.header_of(run.id(row))) {}
 
-  // 0: stored and visible; -ECANCELED: the row was cut; else -errno. Leaves no temporary behind unless the process dies.
+  // 0: stored and visible; -ECANCELED: the row was cut; else -errno. Leaves no temporary behind unless the process
+  // dies.
   int write() {
     if (const int failed = take_payload(); failed < 0) return failed;
     int result = open_temporary();
@@ -37,7 +38,8 @@ class BlockWrite {
       if (result < 0) state_.calls.unlink(directory_.get(), temporary_.c_str());
     }
     drop_payload();
-    if (result == 0 && state_.durability == Durability::kFull) result = state_.calls.sync(directory_.get(), SyncKind::kFull);
+    if (result == 0 && state_.durability == Durability::kFull)
+      result = state_.calls.sync(directory_.get(), SyncKind::kFull);
     return result;
   }
 
@@ -47,7 +49,8 @@ class BlockWrite {
   // Digests the payload where it lies, or gathers it first when a kernel call must not, or cannot, read it there.
   int take_payload() {
     const std::span<const MemoryRef> memory = run_.memory(row_);
-    const bool in_place = reachable_by_holds(memory) && (!state_.mount.direct || aligned(memory, state_.mount.alignment));
+    const bool in_place =
+        reachable_by_holds(memory) && (!state_.mount.direct || aligned(memory, state_.mount.alignment));
     if (in_place) {
       if (!run_.hold(row_)) return -ECANCELED;
       held_ = true;
@@ -83,12 +86,14 @@ class BlockWrite {
     for (int tries = 0; tries < 2; ++tries) {  // an evictor may remove an empty directory under us
       directory_ = state_.open_directory_of(id_);
       if (directory_.get() == -ENOENT) {
-        const int made = make_directories(state_.calls, state_.root.get(), state_.path.block_directory(id_), state_.dir_mode);
+        const int made =
+            make_directories(state_.calls, state_.root.get(), state_.path.block_directory(id_), state_.dir_mode);
         if (made < 0) return made;
         directory_ = state_.open_directory_of(id_);
       }
       if (!directory_.open()) return directory_.get();
-      file_ = OwnedFile(state_.calls, state_.calls.open_beneath(directory_.get(), temporary_.c_str(), flags, state_.file_mode));
+      file_ = OwnedFile(state_.calls,
+                        state_.calls.open_beneath(directory_.get(), temporary_.c_str(), flags, state_.file_mode));
       if (file_.get() != -ENOENT) break;
     }
     if (file_.open() && state_.file_mode != 0600) state_.calls.chmod_open(file_.get(), state_.file_mode);
@@ -131,7 +136,7 @@ class BlockWrite {
         FileStat there;
         if (result != -EEXIST || tries > 0) return amount;
         if (state_.calls.stat(directory_.get(), name.c_str(), there) < 0) continue;  // gone again
-        if (is_whole(there, header_.file_bytes())) {  // another writer was first
+        if (is_whole(there, header_.file_bytes())) {                                 // another writer was first
           state_.calls.unlink(directory_.get(), temporary_.c_str());
           result = 0;
           return amount;
@@ -161,8 +166,11 @@ class BlockWrite {
 
 void finish_write(FileState& state, BatchRun& run, std::size_t row, int result) {
   switch (-result) {
-    case 0: run.finish(row, Outcome::kDone); return;
-    case ECANCELED: return;
+    case 0:
+      run.finish(row, Outcome::kDone);
+      return;
+    case ECANCELED:
+      return;
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
@@ -176,7 +184,8 @@ void finish_write(FileState& state, BatchRun& run, std::size_t row, int result) 
       state.say_denied(run.id(row));
       run.finish(row, Outcome::kRefused, MissReason::kDenied);
       return;
-    default: break;
+    default:
+      break;
   }
   run.note_error(unavailable("writing a block failed: " + std::string(strerror(-result))));
   run.finish(row, Outcome::kFailed, MissReason::kFailed);

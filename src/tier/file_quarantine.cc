@@ -23,7 +23,8 @@ std::string fan_name(std::uint32_t fan) {
 std::string quarantined_name(const KvBlockId& id) {
   std::array<std::uint8_t, 8> random{};
   random_bytes(random);
-  return to_hex(id.chunk.key.digest) + "." + std::to_string(id.shard) + "." + to_hex(random.data(), random.size()) + ".bad";
+  return to_hex(id.chunk.key.digest) + "." + std::to_string(id.shard) + "." + to_hex(random.data(), random.size()) +
+         ".bad";
 }
 
 OwnedFile open_quarantine(FileState& state) {

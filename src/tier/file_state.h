@@ -23,8 +23,8 @@ namespace cairn {
 enum class Durability : std::uint8_t { kNone, kData, kFull };
 
 struct FileTierCounters {
-  std::atomic<std::uint64_t> quarantined{0}, corrupt{0}, left_alone{0}, refused_capacity{0}, refused_space{0}, denied{0},
-      swept{0}, second_reads{0}, bounced{0}, abandoned_puts{0};
+  std::atomic<std::uint64_t> quarantined{0}, corrupt{0}, left_alone{0}, refused_capacity{0}, refused_space{0},
+      denied{0}, swept{0}, second_reads{0}, bounced{0}, abandoned_puts{0};
 };
 
 struct FileState {

@@ -27,7 +27,8 @@ Result<OwnedFile> open_root(FileCalls& calls, const FileTierConfig& config) {
     OwnedFile above(calls, calls.open_root(absolute ? "/" : "."));
     std::string below = config.path.substr(absolute ? 1 : 0);
     while (!below.empty() && below.back() == '/') below.pop_back();
-    const int made = above.open() ? make_directories(calls, above.get(), below, *parse_mode(config.dir_mode)) : above.get();
+    const int made =
+        above.open() ? make_directories(calls, above.get(), below, *parse_mode(config.dir_mode)) : above.get();
     if (made < 0) return unavailable("cannot make the store directory " + config.path + ": " + reason(made));
     root = calls.open_root(config.path.c_str());
   }
@@ -89,8 +90,10 @@ std::vector<Manifest> neighbours(FileCalls& calls, int root, const std::string& 
   std::vector<Manifest> manifests;
   for (const std::string& name : names) {
     auto manifest = read_manifest(calls, root, model_directory + "/" + name + "/" + std::string(kManifestName));
-    if (!manifest) log.warn("tier.store.manifest_unreadable", {{"error", manifest.error().detail}});
-    else if (*manifest) manifests.push_back(**manifest);
+    if (!manifest)
+      log.warn("tier.store.manifest_unreadable", {{"error", manifest.error().detail}});
+    else if (*manifest)
+      manifests.push_back(**manifest);
   }
   return manifests;
 }
@@ -106,7 +109,8 @@ bool adopt(const StoreWish& wish, const std::vector<Manifest>& manifests, Log& l
   for (const Manifest& manifest : manifests) {
     const auto fields = differences(wish.identity, manifest.identity);
     if (fields.size() != 1) continue;
-    log.warn("tier.store.not_shared", {{"field", fields[0].field}, {"ours", fields[0].first}, {"store", fields[0].second}});
+    log.warn("tier.store.not_shared",
+             {{"field", fields[0].field}, {"ours", fields[0].first}, {"store", fields[0].second}});
   }
   return false;
 }
@@ -148,7 +152,8 @@ Result<void> FileTierConfig::validate() const {
   if (io_threads == 0 || io_threads > 256) return invalid("io_threads must be between 1 and 256");
   if (lookup_threads == 0 || lookup_threads > 256) return invalid("lookup_threads must be between 1 and 256");
   if (queue_max == 0) return invalid("queue_max must be positive");
-  if (!parse_mode(file_mode)) return invalid("file_mode must be octal permissions such as 0600, not '" + file_mode + "'");
+  if (!parse_mode(file_mode))
+    return invalid("file_mode must be octal permissions such as 0600, not '" + file_mode + "'");
   if (!parse_mode(dir_mode)) return invalid("dir_mode must be octal permissions such as 0700, not '" + dir_mode + "'");
   if (scan_directories_per_s == 0) return invalid("scan_directories_per_s must be positive");
   return {};
@@ -180,9 +185,8 @@ Result<OpenedStore> open_store(const FileTierConfig& config, const StoreWish& wi
   if (!store.read_only) {
     store.mount = *mount;
     if (!present) {
-      const int published =
-          publish_manifest(calls, directory.get(), store.mount.publish, config,
-                           write_manifest({store.identity, wish.model_name, wish.created_by}));
+      const int published = publish_manifest(calls, directory.get(), store.mount.publish, config,
+                                             write_manifest({store.identity, wish.model_name, wish.created_by}));
       if (published < 0 && published != -EEXIST && published != -ENOSPC && published != -EDQUOT) {
         return unavailable("cannot publish " + path.manifest() + ": " + reason(published));
       }

@@ -1,5 +1,5 @@
-// Opening a directory as a store of one identity: its manifests decide what the user left open (chunk size, grid), a new
-// store publishes its own, and a directory that belongs to another identity is refused.
+// Opening a directory as a store of one identity: its manifests decide what the user left open (chunk size, grid), a
+// new store publishes its own, and a directory that belongs to another identity is refused.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@ namespace cairn {
 
 struct StoreWish {
   StoreIdentity identity;
-  bool chunk_tokens_set = true;  // false: take the store's, `identity` has the default
-  bool grid_set = true;          // false: likewise
+  bool chunk_tokens_set = true;        // false: take the store's, `identity` has the default
+  bool grid_set = true;                // false: likewise
   std::string model_name, created_by;  // for people, in a new manifest
 };
 

@@ -44,8 +44,8 @@ void FileState::say_denied(const KvBlockId& id) {
   if (denied_said.exchange(true)) return;
   FileStat owner;
   const std::string name = path.block(id);
-  const bool known = calls.stat(root.get(), name.c_str(), owner) >= 0 ||
-                     calls.stat(root.get(), path.directory().c_str(), owner) >= 0;
+  const bool known =
+      calls.stat(root.get(), name.c_str(), owner) >= 0 || calls.stat(root.get(), path.directory().c_str(), owner) >= 0;
   log.warn("tier.file.denied", {{"path", config.path + "/" + name},
                                 {"our_uid", std::uint64_t{geteuid()}},
                                 {"owner_uid", known ? std::to_string(owner.uid) : std::string("unknown")},
@@ -65,7 +65,8 @@ bool FileState::may_quarantine() {
     first_refused = true;
   }
   if (first_refused) {
-    log.warn("tier.file.quarantine_stopped", {{"per_minute", config.quarantines_per_minute_max}, {"path", config.path}});
+    log.warn("tier.file.quarantine_stopped",
+             {{"per_minute", config.quarantines_per_minute_max}, {"path", config.path}});
   }
   return false;
 }
@@ -112,7 +113,8 @@ class StoreScan {
     return !stop_;
   }
   void run() {
-    const std::uint32_t burst = std::max<std::uint32_t>(state_->config.scan_directories_per_s / (1'000'000 / kScanPauseUs), 1);
+    const std::uint32_t burst =
+        std::max<std::uint32_t>(state_->config.scan_directories_per_s / (1'000'000 / kScanPauseUs), 1);
     for (;;) {
       std::uint32_t in_burst = 0;
       bool go_on = true;
@@ -155,7 +157,8 @@ struct FileTier::Parts {
   std::unique_ptr<StoreScan> scan;
 };
 
-Result<std::unique_ptr<FileTier>> FileTier::open(const FileTierConfig& config, OpenedStore store, const FileTierDeps& deps) {
+Result<std::unique_ptr<FileTier>> FileTier::open(const FileTierConfig& config, OpenedStore store,
+                                                 const FileTierDeps& deps) {
   CAIRN_TRY_VOID(config.validate());
   CAIRN_TRY(BlockLayout layout, BlockLayout::make(store.identity.layout));
   auto parts = std::make_unique<Parts>();
@@ -245,12 +248,22 @@ void FileTier::submit(Batch& batch) {
   }
   void (*work)(FileState&, BatchRun&, std::size_t) = nullptr;
   switch (run->verb()) {
-    case Verb::kContains: work = &file_contains; break;
-    case Verb::kGet: work = &file_get; break;
-    case Verb::kPut: work = &file_put; break;
-    case Verb::kErase: work = &file_erase; break;
+    case Verb::kContains:
+      work = &file_contains;
+      break;
+    case Verb::kGet:
+      work = &file_get;
+      break;
+    case Verb::kPut:
+      work = &file_put;
+      break;
+    case Verb::kErase:
+      work = &file_erase;
+      break;
     case Verb::kLend:
-    case Verb::kReturn: refuse(ErrorCode::kInvalid, "the file tier does not lend", MissReason::kFailed); return;
+    case Verb::kReturn:
+      refuse(ErrorCode::kInvalid, "the file tier does not lend", MissReason::kFailed);
+      return;
   }
   run_rows(run, executor, lookup ? config.lookup_threads : config.io_threads,
            [state = parts_->state, work](BatchRun& batch_run, std::size_t row) { work(*state, batch_run, row); });

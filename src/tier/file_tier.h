@@ -20,7 +20,8 @@ struct FileTierReport {
 
 class FileTier final : public Tier {
  public:
-  static Result<std::unique_ptr<FileTier>> open(const FileTierConfig& config, OpenedStore store, const FileTierDeps& deps);
+  static Result<std::unique_ptr<FileTier>> open(const FileTierConfig& config, OpenedStore store,
+                                                const FileTierDeps& deps);
   ~FileTier() override;  // drains
 
   TierTraits traits() const override;

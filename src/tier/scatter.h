@@ -31,7 +31,8 @@ inline bool reachable_by_holds(std::span<const MemoryRef> memory) {
 }
 
 // Appends the pieces that make up [begin, begin + bytes) of the block.
-inline void slice(std::span<const MemoryRef> memory, std::uint64_t begin, std::uint64_t bytes, std::vector<iovec>& into) {
+inline void slice(std::span<const MemoryRef> memory, std::uint64_t begin, std::uint64_t bytes,
+                  std::vector<iovec>& into) {
   for (const MemoryRef& ref : memory) {
     if (bytes == 0) return;
     if (begin >= ref.size) {

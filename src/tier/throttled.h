@@ -14,6 +14,7 @@ struct ThrottledConfig {
   std::uint64_t write_bytes_per_s = 0;  // 0: not limited
   std::uint64_t latency_us = 0;         // added to every get and put of a block and to every other batch
 
+  Result<void> validate() const { return {}; }
   template <class V>
   static void describe(V& v) {
     v.field("read_bytes_per_s", &ThrottledConfig::read_bytes_per_s, "limit of reads; 0: none");

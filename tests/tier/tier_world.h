@@ -33,9 +33,17 @@ inline StoreIdentity small_store() {
   return identity;
 }
 
+// One segment a block: 64 KiB.
+inline StoreIdentity tiny_store() {
+  StoreIdentity identity = small_store();
+  identity.layout.geometry.groups = {{.layers = 1, .planes = 2, .heads = 1, .dim = 64, .dtype = KvDtype::kBf16}};
+  return identity;
+}
+
 class TierWorld {
  public:
-  explicit TierWorld(std::uint32_t arena_blocks = 24) : identity(small_store()), layout(make_layout(identity)) {
+  explicit TierWorld(std::uint32_t arena_blocks = 24, const StoreIdentity& of = small_store())
+      : identity(of), layout(make_layout(identity)) {
     block_bytes = layout.block_bytes(0);
     page_bytes = layout.page_stride(layout.cell(0));
     MemoryRegion::Options options;

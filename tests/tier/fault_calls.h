@@ -1,0 +1,101 @@
+// System calls with faults, delays and gates put in by a test.
+#pragma once
+
+#include <atomic>
+#include <cerrno>
+#include <functional>
+
+#include "base/mutex.h"
+#include "io/file_calls.h"
+
+namespace cairn::test {
+
+class FaultCalls : public FileCalls {
+ public:
+  // Each returns 0 (let the call through) or -errno.
+  std::function<int()> on_stat, on_read, on_write, on_allocate, on_sync, on_rename, on_create, on_unlink;
+  std::function<void(int directory, const char* temporary)> before_publish;
+  std::atomic<std::size_t> short_count{0};  // reads and writes move at most so many bytes, when not 0
+
+  int stat(int directory, const char* path, FileStat& into) override {
+    if (const int failed = ask(on_stat); failed < 0) return failed;
+    return FileCalls::stat(directory, path, into);
+  }
+  ssize_t read(int descriptor, const iovec* pieces, int count, std::uint64_t offset) override {
+    if (const int failed = ask(on_read); failed < 0) return failed;
+    if (short_count != 0) {
+      const iovec first{pieces->iov_base, std::min<std::size_t>(pieces->iov_len, short_count)};
+      return FileCalls::read(descriptor, &first, 1, offset);
+    }
+    return FileCalls::read(descriptor, pieces, count, offset);
+  }
+  ssize_t write(int descriptor, const iovec* pieces, int count, std::uint64_t offset) override {
+    if (const int failed = ask(on_write); failed < 0) return failed;
+    if (short_count != 0) {
+      const iovec first{pieces->iov_base, std::min<std::size_t>(pieces->iov_len, short_count)};
+      return FileCalls::write(descriptor, &first, 1, offset);
+    }
+    return FileCalls::write(descriptor, pieces, count, offset);
+  }
+  int allocate(int descriptor, std::uint64_t bytes) override {
+    if (const int failed = ask(on_allocate); failed < 0) return failed;
+    return FileCalls::allocate(descriptor, bytes);
+  }
+  int sync(int descriptor, SyncKind kind) override {
+    if (const int failed = ask(on_sync); failed < 0) return failed;
+    return FileCalls::sync(descriptor, kind);
+  }
+  int open_beneath(int directory, const char* path, int flags, unsigned mode) override {
+    if ((flags & 0100) != 0) {  // O_CREAT
+      if (const int failed = ask(on_create); failed < 0) return failed;
+    }
+    return FileCalls::open_beneath(directory, path, flags, mode);
+  }
+  int rename_new(int directory, const char* from, const char* to) override {
+    if (before_publish) before_publish(directory, from);
+    if (const int failed = ask(on_rename); failed < 0) return failed;
+    return FileCalls::rename_new(directory, from, to);
+  }
+  int link(int directory, const char* from, const char* to) override {
+    if (before_publish) before_publish(directory, from);
+    return FileCalls::link(directory, from, to);
+  }
+  int unlink(int directory, const char* path) override {
+    if (const int failed = ask(on_unlink); failed < 0) return failed;
+    return FileCalls::unlink(directory, path);
+  }
+
+ private:
+  static int ask(const std::function<int()>& fault) { return fault ? fault() : 0; }
+};
+
+// A place where calls hang until it is opened.
+class Gate {
+ public:
+  void pass() {
+    mutex_.lock();
+    ++waiting_;
+    changed_.notify_all();
+    while (!open_) changed_.wait(mutex_);
+    --waiting_;
+    mutex_.unlock();
+  }
+  void open() {
+    MutexLock lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  void wait_until_somebody_hangs(int count = 1) {
+    mutex_.lock();
+    while (waiting_ < count) changed_.wait(mutex_);
+    mutex_.unlock();
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  int waiting_ = 0;
+  bool open_ = false;
+};
+
+}  // namespace cairn::test
