@@ -132,7 +132,7 @@ bool LoadJob::issue_run(std::size_t first) {
   for (std::size_t c = first; c < end_; ++c) {
     Chunk& chunk = chunks_[c];
     const bool fits = c == first || (work->bytes + state_.chunk_bytes() <= kBatchBytesMax &&
-                                     state_.room_for(work->bytes + state_.chunk_bytes()));
+                                     state_.room_for(state_.chunk_bytes(), work->bytes));
     if (chunk.phase != Phase::kOpen || fastest(chunk.left) != tier || !fits) break;
     if (c != first && !claim(c)) break;
     chunk.phase = Phase::kReading;

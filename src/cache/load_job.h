@@ -68,7 +68,7 @@ class LoadJob final : public Job {
   bool closing_ = false;
   Result<void> result_;
   std::int64_t leave_us_ = 0;     // when to go without batches that do not come back
-  std::uint32_t reads_ = 0, promotions_ = 0;
+  std::uint32_t reads_ = 0;
   std::array<std::int64_t, ChunkTally::kTiersMax> first_start_us_{};  // by tier: when reading began
   std::array<std::uint64_t, ChunkTally::kTiersMax> read_bytes_{};     // by tier: verified so far by finished batches
 };

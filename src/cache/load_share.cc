@@ -103,12 +103,11 @@ void LoadJob::promote(const Work& work) {
     }
   }
   if (put == nullptr) return;
-  ++promotions_;
+  put->bytes = 0;  // memory that the load has anyway
   state_.submit(std::move(put), this, {state_.now_us + state_.stall_us()});
 }
 
 void LoadJob::promotion_ended(const Work& work, End end) {
-  --promotions_;
   for (std::size_t first = 0; first < work.rows.size(); first += state_.shards.size()) {
     const std::size_t c = work.rows[first];
     bool stored = end == End::kBack;

@@ -96,7 +96,7 @@ void SaveJob::issue_near() {
     auto work = state_.make(Verb::kPut, near_);
     for (; row < rows_.size() && rows_[row].near_open; ++row) {
       if (work->bytes != 0 && work->bytes + bytes(row) > kBatchBytesMax) break;
-      if (!state_.room_for(work->bytes + bytes(row))) break;
+      if (!state_.room_for(bytes(row), work->bytes)) break;
       work->add(id(row), op_.from[row], static_cast<std::uint32_t>(row));
       rows_[row].near_open = false;
       rows_[row].writing = static_cast<TierMask>(rows_[row].writing | tier_bit(near_));
@@ -121,8 +121,8 @@ void SaveJob::issue_far() {
         if (!known) state_.probe.not_stored(t);
         continue;
       }
-      const std::uint64_t sum = (work ? work->bytes : 0) + bytes(row);
-      if (!state_.room_for(sum) || (work && sum > kBatchBytesMax)) break;
+      const std::uint64_t batched = work ? work->bytes : 0;
+      if (!state_.room_for(bytes(row), batched) || (work && batched + bytes(row) > kBatchBytesMax)) break;
       if (!work) work = state_.make(Verb::kPut, t);
       work->add(id(row), op_.from[row], static_cast<std::uint32_t>(row));
       block.far = static_cast<TierMask>(block.far & ~tier_bit(t));

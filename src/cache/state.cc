@@ -198,8 +198,8 @@ void CacheState::abandon_all(Job& job) {
   }
 }
 
-bool CacheState::room_for(std::uint64_t bytes) const {
-  return admits_transfer({inflight_bytes, config.inflight_bytes_max}, bytes);
+bool CacheState::room_for(std::uint64_t bytes, std::uint64_t batched_bytes) const {
+  return admits_transfer({inflight_bytes + batched_bytes, config.inflight_bytes_max}, bytes);
 }
 
 bool CacheState::watch(Work& work) {

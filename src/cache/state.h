@@ -104,7 +104,7 @@ struct CacheState {
   void abandon(Work& work);
   void abandon_all(Job& job);
   bool abandonable(const Work& work) const;  // false: memory that cannot be held, so it must come back first
-  bool room_for(std::uint64_t bytes) const;
+  bool room_for(std::uint64_t bytes, std::uint64_t batched_bytes = 0) const;  // batched: with others of one batch
   bool watch(Work& work);  // true: progress since the last look
 
   // Breakers.
