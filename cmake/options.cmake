@@ -4,7 +4,7 @@ find_package(Threads REQUIRED)
 add_library(cairn_options INTERFACE)
 target_include_directories(cairn_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(cairn_options INTERFACE
-  -Wall -Wextra -Wconversion -Wshadow -Wno-sign-conversion -Werror -ffp-contract=off -fno-fast-math
+  -Wall -Wextra -Wconversion -Wshadow -Wno-sign-conversion -Wno-missing-field-initializers -Werror -ffp-contract=off -fno-fast-math
   -fstack-protector-strong -fvisibility=hidden)
 target_link_libraries(cairn_options INTERFACE Threads::Threads)
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)

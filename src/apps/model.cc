@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "apps/verbs.h"
+#include "base/bytes.h"
 #include "model/fingerprint.h"
 #include "model/import.h"
 #include "model/init.h"

@@ -1,0 +1,15 @@
+// What this machine, or this container, has free. Any thread.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+
+namespace cairn {
+
+// Bytes that can be taken now: MemAvailable, bounded by what is left of the control group's limit.
+std::uint64_t available_memory_bytes();
+// kExhausted, one line naming both figures, when `wanted` for `what` exceeds what is free.
+Result<void> check_memory(const char* what, std::uint64_t wanted);
+
+}  // namespace cairn

@@ -1,0 +1,50 @@
+// Every setting of `cairn serve`, as file, variables and flags see them. Bound once, at start.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/config.h"
+#include "config/option_set.h"
+#include "engine/config.h"
+#include "serve/config.h"
+
+namespace cairn {
+
+struct ServeWords {
+  std::optional<std::uint64_t> ram_bytes;
+  std::vector<std::string> stores;
+  std::uint32_t chunk_tokens = 0;
+  std::uint32_t shard_layers = 0, shard_kv_heads = 0;
+  std::string isa;
+  std::string log_level = "warning";
+
+  Result<void> validate() const;
+  template <class V>
+  static void describe(V& v) {
+    v.field("ram_bytes", &ServeWords::ram_bytes,
+            "host RAM tier; 0: none; unset: an eighth of the free memory, at most 4 GiB");
+    v.field("stores", &ServeWords::stores,
+            "file:///path?durability=none&read_bytes_per_s=100MB&latency_us=1000; fastest first");
+    v.field("chunk_tokens", &ServeWords::chunk_tokens, "tokens of a stored block; 0: the store's, 256 in a new one");
+    v.field("shard_layers", &ServeWords::shard_layers,
+            "layers of a cell of the store's grid; 0: the store's, all in a new one");
+    v.field("shard_kv_heads", &ServeWords::shard_kv_heads, "KV heads of a cell; 0: the store's, all in a new one");
+    v.field("isa", &ServeWords::isa, "kernels to use: avx512, avx2, scalar; empty: the best this machine has");
+    v.field("log_level", &ServeWords::log_level, "debug, info, warning, error");
+  }
+};
+
+struct ServeOptions {
+  ServeWords words;
+  EngineConfig engine;
+  CacheConfig cache;
+  ServerConfig server;
+
+  ServeOptions();  // defaults that follow from this machine
+  void bind(OptionSet& options);
+};
+
+}  // namespace cairn

@@ -1,0 +1,77 @@
+#include "apps/stores.h"
+
+#include <algorithm>
+
+#include "apps/machine.h"
+#include "config/store_url.h"
+#include "tier/file_tier.h"
+#include "tier/metered.h"
+#include "tier/ram_tier.h"
+#include "tier/throttled.h"
+
+namespace cairn {
+namespace {
+
+struct FileStore {
+  FileTierConfig config;
+  ThrottledConfig throttle;
+  std::string shown;
+};
+
+Result<FileStore> parse_store(const std::string& text) {
+  CAIRN_TRY(const StoreUrl url, parse_store_url(text));
+  if (url.scheme != "file")
+    return invalid("store " + url.shown + ": scheme '" + url.scheme + "' is not supported: write file:///path");
+  FileStore store;
+  store.shown = url.shown;
+  store.config.path = url.path;
+  OptionSet options;
+  options.add("", "", store.config);
+  options.add("", "", store.throttle);
+  CAIRN_TRY_VOID(apply_query(url, options));
+  return store;
+}
+
+std::unique_ptr<Tier> wrapped(std::unique_ptr<Tier> tier, const ThrottledConfig& throttle, const StoreDeps& deps) {
+  if (throttle.read_bytes_per_s != 0 || throttle.write_bytes_per_s != 0 || throttle.latency_us != 0) {
+    tier = std::make_unique<ThrottledTier>(std::move(tier), throttle, deps.clock);
+  }
+  return std::make_unique<MeteredTier>(std::move(tier), deps.clock, deps.metrics);
+}
+
+std::uint64_t largest_block(const BlockLayout& layout) {
+  std::uint64_t bytes = 0;
+  for (std::uint32_t shard = 0; shard < layout.cells(); ++shard) bytes = std::max(bytes, layout.block_bytes(shard));
+  return bytes;
+}
+
+}  // namespace
+
+Result<OpenedTiers> open_tiers(const ServeWords& words, std::uint64_t ram_bytes, StoreIdentity identity,
+                               const std::string& model_name, const StoreDeps& deps) {
+  OpenedTiers opened;
+  opened.identity = std::move(identity);
+  bool chunk_set = words.chunk_tokens != 0, grid_set = words.shard_layers != 0 || words.shard_kv_heads != 0;
+  for (const std::string& text : words.stores) {
+    CAIRN_TRY(FileStore store, parse_store(text));
+    const FileTierDeps file_deps{deps.clock, deps.log};
+    StoreWish wish{opened.identity, chunk_set, grid_set, model_name, std::string("cairn ") + CAIRN_VERSION};
+    CAIRN_TRY(OpenedStore directory, open_store(store.config, wish, file_deps));
+    opened.identity = directory.identity;
+    chunk_set = grid_set = true;  // the first store decides; the next ones must agree
+    opened.descriptions.push_back(store.shown + (directory.read_only ? " (read-only)" : ""));
+    CAIRN_TRY(std::unique_ptr<Tier> tier, FileTier::open(store.config, std::move(directory), file_deps));
+    opened.fastest_first.push_back(wrapped(std::move(tier), store.throttle, deps));
+  }
+  if (ram_bytes != 0) {
+    CAIRN_TRY_VOID(check_memory("ram_bytes", ram_bytes));
+    CAIRN_TRY(const BlockLayout layout, BlockLayout::make(opened.identity.layout));
+    CAIRN_TRY(std::unique_ptr<Tier> ram,
+              RamTier::open({.capacity_bytes = ram_bytes}, largest_block(layout), {deps.clock, deps.log}));
+    opened.fastest_first.insert(opened.fastest_first.begin(), wrapped(std::move(ram), {}, deps));
+    opened.descriptions.insert(opened.descriptions.begin(), "ram " + format_bytes(ram_bytes));
+  }
+  return opened;
+}
+
+}  // namespace cairn

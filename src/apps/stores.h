@@ -1,0 +1,33 @@
+// Opens the tiers that `serve` was given: RAM first, then each --store URL in order, metered and, where asked for,
+// throttled. Decides with the stores what was left open: chunk size and grid.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/serve_options.h"
+#include "kv/identity.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+#include "tier/tier.h"
+
+namespace cairn {
+
+struct OpenedTiers {
+  StoreIdentity identity;  // with the stores' chunk size and grid
+  std::vector<std::unique_ptr<Tier>> fastest_first;
+  std::vector<std::string> descriptions;  // for people, one a tier
+};
+
+struct StoreDeps {
+  Clock& clock;
+  Metrics& metrics;
+  Log& log;
+};
+
+// `identity` has defaults where `words` leaves a field open. Blocks. Errors are one line.
+Result<OpenedTiers> open_tiers(const ServeWords& words, std::uint64_t ram_bytes, StoreIdentity identity,
+                               const std::string& model_name, const StoreDeps& deps);
+
+}  // namespace cairn
