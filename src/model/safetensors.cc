@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 #include "base/bytes.h"
 
@@ -128,8 +129,9 @@ Result<SafetensorsFile> SafetensorsFile::parse(std::span<const std::byte> bytes)
     CAIRN_TRY(TensorView tensor, parse_tensor(name, entry, data));
     file.tensors_.push_back(std::move(tensor));
   }
-  std::stable_sort(file.tensors_.begin(), file.tensors_.end(), [](const TensorView& a, const TensorView& b) {
-    return a.bytes.data() != b.bytes.data() ? a.bytes.data() < b.bytes.data() : a.bytes.size() < b.bytes.size();
+  std::sort(file.tensors_.begin(), file.tensors_.end(), [](const TensorView& a, const TensorView& b) {
+    return std::tuple(a.bytes.data(), a.bytes.size(), std::string_view(a.name)) <
+           std::tuple(b.bytes.data(), b.bytes.size(), std::string_view(b.name));
   });
   CAIRN_TRY_VOID(check_coverage(file.tensors_, data));
   for (std::size_t i = 0; i < file.tensors_.size(); ++i) file.by_name_.emplace(file.tensors_[i].name, i);
