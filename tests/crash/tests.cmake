@@ -1,0 +1,1 @@
+cairn_test(NAME crash DEPENDS tier kv io telemetry)
