@@ -122,6 +122,7 @@ Result<Value> absolute(World&, const Value& self, const Args&) {
 }
 
 Result<Value> map(World& world, const Value& self, const Args& args) {
+  if (!truth(self)) return Value::of_list(world.arena.list());
   CAIRN_TRY(auto all, items_of(world, self));
   const TemplateFunction* filter = nullptr;
   std::string_view path;
@@ -150,6 +151,7 @@ Result<Value> map(World& world, const Value& self, const Args& args) {
 template <bool Wanted, bool Attribute>
 Result<Value> select(World& world, const Value& self, const Args& args) {
   constexpr std::size_t kTest = Attribute ? 1 : 0;
+  if (!truth(self)) return Value::of_list(world.arena.list());
   CAIRN_TRY(const auto all, items_of(world, self));
   const TemplateFunction* test = nullptr;
   if (args.has[kTest]) {

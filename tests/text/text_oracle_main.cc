@@ -13,7 +13,7 @@
 namespace cairn {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 Json answer_case(const Tokenizer& tokenizer, const Json& ask) {
   const EncodeOptions options{ask.value("add", true), ask.value("parse", true)};
@@ -78,7 +78,7 @@ Json answer_template(const Json& ask) {
 
 int main() {
   const std::string input{std::istreambuf_iterator<char>(std::cin), {}};
-  const auto ask = nlohmann::json::parse(input);
+  const auto ask = nlohmann::ordered_json::parse(input);
   std::cout << (ask.contains("template") ? cairn::answer_template(ask) : cairn::answer_tokenizer(ask)).dump() << '\n';
   return 0;
 }
