@@ -1,0 +1,84 @@
+// HTTP/1.1 as this room sees it: requests, answers, one exchange of them, and what a service must do. No sockets, no
+// library types. All of it belongs to the one I/O thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace cairn {
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpRequest {
+  std::string method, path, query;  // path is not percent-decoded: no route needs it
+  std::string authorization, content_type, request_id;
+  std::string body;
+  bool keep_alive = true, chunked_answers = true;  // the second: HTTP/1.1
+  std::int64_t received_us = 0;                    // when its header was whole
+  std::string tenant;                              // set by HttpService::admit
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string body;
+  std::string content_type = "application/json";
+  HttpHeaders headers;
+};
+
+enum class GoneReason : std::uint8_t { kClosed, kSlowReader, kStopping };
+
+// One request and the way back to its client. Either respond(), or begin_stream(), write()*, end_stream(). After the
+// client is gone everything is accepted and dropped.
+class HttpExchange {
+ public:
+  virtual ~HttpExchange() = default;
+  virtual const HttpRequest& request() const = 0;
+  virtual void respond(HttpResponse response) = 0;
+  virtual void begin_stream(const std::string& content_type, const HttpHeaders& headers) = 0;
+  // Copies. Bytes that wait for a slow reader are bounded: beyond, the client counts as gone.
+  virtual void write(std::string_view bytes) = 0;
+  virtual void end_stream() = 0;
+  // Called at most once, when the client left before its answer was complete. Not called from within the members above.
+  std::function<void(GoneReason)> on_gone;
+};
+
+enum class HttpRefusal : std::uint8_t {
+  kMalformed,
+  kHeaderTooLarge,
+  kBodyTooLarge,
+  kTooManyConnections,
+  kBodyMemory,
+  kTimeout
+};
+
+class HttpService {
+ public:
+  virtual ~HttpService() = default;
+  // The header is whole, the body not read: authentication, route, limits. An answer refuses the request.
+  virtual std::optional<HttpResponse> admit(HttpRequest& head) = 0;
+  virtual void handle(std::shared_ptr<HttpExchange> exchange) = 0;
+  // What the HTTP layer refuses by itself.
+  virtual HttpResponse refuse(HttpRefusal why, const std::string& detail) = 0;
+  virtual void connections_changed(std::size_t open) = 0;
+  // True while sinks of this service may still be called; the server runs on until they may not.
+  virtual bool busy() const = 0;
+};
+
+// "200 OK" of a status.
+std::string_view reason_phrase(int status);
+// Status line and headers, ready to send. `body_bytes`: nothing means chunked (or until close).
+struct ResponseHead {
+  int status = 200;
+  std::string content_type;
+  std::optional<std::size_t> body_bytes;
+  bool chunked = false, close = false, keep_alive_10 = false;
+};
+std::string format_head(const ResponseHead& head, const HttpHeaders& headers);
+
+}  // namespace cairn

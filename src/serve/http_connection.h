@@ -1,0 +1,43 @@
+// One connection: reads a request, admits it, answers it, again. For http_server.cc only. I/O thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/clock.h"
+#include "serve/config.h"
+#include "serve/http.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace cairn {
+
+// What all connections share.
+struct ConnectionShared {
+  const ServerConfig& config;
+  HttpService& service;
+  const Clock& clock;
+  std::uint64_t body_bytes = 0;  // of all requests being received
+  bool stopping = false;
+};
+
+struct AcceptedSocket {
+  int descriptor = -1;  // owned by whoever holds this
+  bool v6 = false;
+};
+
+class HttpConnection {
+ public:
+  // Takes the socket. `closed` is called once, later, when the connection has ended.
+  static std::shared_ptr<HttpConnection> start(boost::asio::io_context& io, AcceptedSocket socket,
+                                               ConnectionShared& shared,
+                                               std::function<void(const std::shared_ptr<HttpConnection>&)> closed);
+  virtual ~HttpConnection() = default;
+  virtual void stop() = 0;                  // idle: closes; answering: closes after the answer
+  virtual void cut(GoneReason reason) = 0;  // closes now
+};
+
+}  // namespace cairn

@@ -1,0 +1,183 @@
+#include "serve/http_server.h"
+
+#include <sys/socket.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <optional>
+#include <set>
+
+#include "serve/http_connection.h"
+
+namespace cairn {
+namespace {
+
+namespace asio = boost::asio;
+using ErrorOf = boost::system::error_code;
+
+constexpr std::uint32_t kBusyWaitMs = 5000;    // after the drain, for the service's last sinks
+constexpr std::uint32_t kAcceptPauseMs = 100;  // after an accept that failed (no descriptors left)
+
+}  // namespace
+
+struct HttpServer::Impl {
+  Impl(const ServerConfig& settings, HttpService& target, const Clock& time)
+      : config(settings),
+        shared{config, target, time},
+        acceptor(io),
+        drain_timer(io),
+        pause_timer(io),
+        guard(asio::make_work_guard(io)) {}
+
+  Result<void> listen();
+  asio::awaitable<void> accept();
+  void add(asio::ip::tcp::socket socket);
+  void begin_stop();
+  void cut_all();
+  void finish_if_idle();
+
+  const ServerConfig config;
+  ConnectionShared shared;
+  asio::io_context io{1};
+  asio::ip::tcp::acceptor acceptor;
+  asio::steady_timer drain_timer, pause_timer;
+  std::set<std::shared_ptr<HttpConnection>> connections;
+  asio::executor_work_guard<asio::io_context::executor_type> guard;
+  bool gave_up = false;
+};
+
+Result<void> HttpServer::Impl::listen() {
+  CAIRN_TRY(const ListenAddress address, parse_listen(config.listen));
+  ErrorOf error;
+  const auto host = asio::ip::make_address(address.host, error);
+  if (error) return invalid("listen: " + config.listen + ": " + error.message());
+  const asio::ip::tcp::endpoint endpoint(host, address.port);
+  const auto fail = [this, &error] {
+    const bool taken = error == asio::error::address_in_use;
+    return unavailable(
+        "listen: " + config.listen +
+        (taken ? " is in use by another program; choose another port, or port 0" : ": " + error.message()));
+  };
+  acceptor.open(endpoint.protocol(), error);
+  if (error) return fail();
+  acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  acceptor.bind(endpoint, error);
+  if (error) return fail();
+  acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error) return fail();
+  return {};
+}
+
+asio::awaitable<void> HttpServer::Impl::accept() {
+  while (!shared.stopping) {
+    ErrorOf error;
+    asio::ip::tcp::socket socket(io);
+    co_await acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
+    if (shared.stopping) co_return;
+    if (!error) {
+      add(std::move(socket));
+      continue;
+    }
+    pause_timer.expires_after(std::chrono::milliseconds(kAcceptPauseMs));
+    co_await pause_timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  }
+}
+
+void HttpServer::Impl::add(asio::ip::tcp::socket socket) {
+  if (connections.size() >= config.connections_max) {
+    const HttpResponse response = shared.service.refuse(HttpRefusal::kTooManyConnections, "");
+    const std::string bytes =
+        format_head({response.status, response.content_type, response.body.size(), false, true, false},
+                    response.headers) +
+        response.body;
+    // An empty socket buffer takes this at once; a client that is not served gets no more than one try.
+    [[maybe_unused]] const auto sent =
+        ::send(socket.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    ErrorOf ignored;
+    socket.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    return;
+  }
+  ErrorOf error;
+  const bool v6 = socket.local_endpoint(error).protocol() == asio::ip::tcp::v6();
+  const int descriptor = socket.release(error);
+  if (error) return;
+  connections.insert(
+      HttpConnection::start(io, {descriptor, v6}, shared, [this](const std::shared_ptr<HttpConnection>& ended) {
+        connections.erase(ended);
+        shared.service.connections_changed(connections.size());
+        finish_if_idle();
+      }));
+  shared.service.connections_changed(connections.size());
+}
+
+void HttpServer::Impl::begin_stop() {
+  if (shared.stopping) return;
+  shared.stopping = true;
+  ErrorOf ignored;
+  acceptor.close(ignored);
+  pause_timer.cancel();
+  const auto open = connections;  // stop() may erase
+  for (const auto& connection : open) connection->stop();
+  drain_timer.expires_after(std::chrono::milliseconds(config.drain_ms));
+  drain_timer.async_wait([this](const ErrorOf& error) {
+    if (!error) cut_all();
+  });
+  finish_if_idle();
+}
+
+void HttpServer::Impl::cut_all() {
+  const auto open = connections;
+  for (const auto& connection : open) connection->cut(GoneReason::kStopping);
+  drain_timer.expires_after(std::chrono::milliseconds(kBusyWaitMs));
+  drain_timer.async_wait([this](const ErrorOf& error) {
+    if (error) return;
+    gave_up = true;
+    io.stop();
+  });
+}
+
+void HttpServer::Impl::finish_if_idle() {
+  if (!shared.stopping || !connections.empty() || shared.service.busy()) return;
+  drain_timer.cancel();
+  guard.reset();
+}
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpServer::~HttpServer() = default;
+
+Result<std::unique_ptr<HttpServer>> HttpServer::bind(const ServerConfig& config, HttpService& service,
+                                                     const Clock& clock) {
+  auto impl = std::make_unique<Impl>(config, service, clock);
+  CAIRN_TRY_VOID(impl->listen());
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+std::uint16_t HttpServer::port() const {
+  ErrorOf error;
+  return impl_->acceptor.local_endpoint(error).port();
+}
+
+Result<void> HttpServer::run() {
+  asio::co_spawn(impl_->io, impl_->accept(), [](std::exception_ptr failure) {
+    if (failure) std::rethrow_exception(failure);
+  });
+  impl_->io.run();
+  if (impl_->gave_up) return Error{ErrorCode::kTimeout, "requests did not end within the time to drain"};
+  return {};
+}
+
+void HttpServer::stop() {
+  asio::post(impl_->io, [impl = impl_.get()] { impl->begin_stop(); });
+}
+
+void HttpServer::post(std::function<void()> work) { asio::post(impl_->io, std::move(work)); }
+void HttpServer::service_idle() { impl_->finish_if_idle(); }
+
+}  // namespace cairn

@@ -1,0 +1,36 @@
+// Every path this server answers. Authentication stands before routing: only `open` routes are answered without a key.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace cairn {
+
+enum class RouteId : std::uint8_t { kModels, kCompletions, kChat, kTokenize, kDetokenize, kHealth, kVersion, kMetrics };
+
+struct Route {
+  RouteId id;
+  std::string_view method, path;
+  bool open = false;
+};
+
+inline constexpr std::array<Route, 8> kRoutes = {{
+    {RouteId::kHealth, "GET", "/health", true},
+    {RouteId::kModels, "GET", "/v1/models"},
+    {RouteId::kCompletions, "POST", "/v1/completions"},
+    {RouteId::kChat, "POST", "/v1/chat/completions"},
+    {RouteId::kTokenize, "POST", "/tokenize"},
+    {RouteId::kDetokenize, "POST", "/detokenize"},
+    {RouteId::kVersion, "GET", "/version"},
+    {RouteId::kMetrics, "GET", "/metrics"},
+}};
+
+// Null when no route has that path.
+inline const Route* find_route(std::string_view path) {
+  for (const Route& route : kRoutes) {
+    if (route.path == path) return &route;
+  }
+  return nullptr;
+}
+
+}  // namespace cairn

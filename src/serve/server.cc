@@ -1,0 +1,365 @@
+#include "serve/server.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <map>
+
+#include "base/random.h"
+#include "serve/api_error.h"
+#include "serve/api_keys.h"
+#include "serve/completion_job.h"
+#include "serve/http_server.h"
+#include "serve/prompts.h"
+#include "serve/response_json.h"
+#include "serve/routes.h"
+
+namespace cairn {
+namespace {
+
+constexpr std::size_t kRequestIdBytesMax = 128;
+
+std::string random_name(const char* prefix) {
+  std::array<std::uint8_t, 16> bytes;
+  random_bytes(bytes);
+  return prefix + to_hex(bytes.data(), bytes.size());
+}
+
+bool is_echoable(std::string_view id) {
+  return !id.empty() && id.size() <= kRequestIdBytesMax && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
+           c == '.' || c == ':';
+  });
+}
+
+bool is_json(std::string_view content_type) {
+  static constexpr std::string_view kJson = "application/json";
+  const std::string_view type = content_type.substr(0, content_type.find(';'));
+  return type.size() >= kJson.size() && std::equal(kJson.begin(), kJson.end(), type.begin(), [](char a, char b) {
+           return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b);
+         });
+}
+
+Result<void> write_whole(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".tmp." + std::to_string(::getpid());
+  std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
+  file << text;
+  file.close();
+  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    ::unlink(temporary.c_str());
+    return invalid("ready_file: cannot write " + path);
+  }
+  return {};
+}
+
+}  // namespace
+
+struct Server::Impl final : HttpService {
+  Impl(const ServerConfig& settings, Generator& source, ServerDeps dependencies)
+      : config(settings),
+        generator(source),
+        deps(std::move(dependencies)),
+        probe(deps.metrics, deps.model_names.front()),
+        created_s(deps.clock.unix_time_us() / 1'000'000),
+        mailbox(std::make_shared<SinkMailbox>([this] { http->post([this] { take_mail(); }); })),
+        shared{
+            generator, deps.tokenizer, deps.clock, probe, mailbox, deps.on_finished, [this](const std::string& tenant) {
+              sequence_ended(tenant);
+            }} {}
+
+  std::optional<HttpResponse> admit(HttpRequest& head) override;
+  void handle(std::shared_ptr<HttpExchange> exchange) override;
+  HttpResponse refuse(HttpRefusal why, const std::string& detail) override;
+  void connections_changed(std::size_t open) override { probe.connections(open); }
+  bool busy() const override { return inflight > 0; }
+
+  HttpResponse refusal(const HttpRequest& head, const ApiError& error, const char* reason);
+  HttpResponse answer(const Route& route, const HttpRequest& request);
+  HttpResponse tokenize(const HttpRequest& request);
+  HttpResponse detokenize(const HttpRequest& request);
+  HttpResponse failed(const HttpRequest& request, const ApiError& error);
+  void complete(const std::shared_ptr<HttpExchange>& exchange, bool chat);
+  std::optional<ApiError> start(const std::shared_ptr<HttpExchange>& exchange, bool chat);
+  std::optional<ApiError> check_model(const std::string& model) const;
+  ApiResult<PrincipalTag> principal(const std::string& tenant, const std::string& salt) const;
+  bool is_full(const std::string& tenant, std::size_t more) const;
+  PromptSource prompts() const {
+    return {deps.tokenizer, deps.render_chat, generator.limits(), deps.clock.unix_time_us() / 1'000'000};
+  }
+  static HttpHeaders echo(const HttpRequest& request) { return {{"X-Request-Id", request.request_id}}; }
+  void take_mail();
+  void sequence_ended(const std::string& tenant);
+
+  const ServerConfig config;
+  Generator& generator;
+  const ServerDeps deps;
+  ApiKeys keys;
+  ServeProbe probe;
+  const std::int64_t created_s;
+  std::unique_ptr<HttpServer> http;
+  std::shared_ptr<SinkMailbox> mailbox;
+  JobShared shared;
+  std::size_t inflight = 0;  // sequences whose sink may still be called
+  std::map<std::string, std::size_t> inflight_of;
+};
+
+HttpResponse Server::Impl::failed(const HttpRequest& request, const ApiError& error) {
+  HttpResponse response{error.status, to_json(error), "application/json", echo(request)};
+  if (error.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if (error.status == 429 || error.status == 503) response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+HttpResponse Server::Impl::refusal(const HttpRequest& head, const ApiError& error, const char* reason) {
+  probe.refused(reason);
+  return failed(head, error);
+}
+
+std::optional<HttpResponse> Server::Impl::admit(HttpRequest& head) {
+  if (!is_echoable(head.request_id)) head.request_id = random_name("req-");
+  const Route* route = find_route(head.path);
+  const bool open = route != nullptr && route->open;
+  if (!keys.empty() && !open) {
+    auto tenant = keys.tenant_of(head.authorization);
+    if (!tenant)
+      return refusal(head, http_error(401, "a valid API key is needed: Authorization: Bearer KEY"), "unauthenticated");
+    head.tenant = std::move(*tenant);
+  }
+  head.authorization.clear();  // nothing behind this line needs the key
+  if (route == nullptr)
+    return refusal(head, http_error(404, "no such path; see GET /v1/models and POST /v1/completions"), "not_found");
+  const bool method_fits = head.method == route->method || (head.method == "HEAD" && route->method == "GET");
+  if (!method_fits) {
+    auto response =
+        refusal(head, http_error(405, std::string(route->path) + " answers " + std::string(route->method)), "method");
+    response.headers.emplace_back("Allow", route->method);
+    return response;
+  }
+  if (route->method == "POST" && !head.content_type.empty() && !is_json(head.content_type)) {
+    return refusal(head, http_error(415, "the body must be application/json; set the Content-Type header"),
+                   "media_type");
+  }
+  const bool generates = route->id == RouteId::kCompletions || route->id == RouteId::kChat;
+  if (generates && is_full(head.tenant, 1))
+    return refusal(head, http_error(429, "too many requests under way; try again"), "inflight");
+  return std::nullopt;
+}
+
+bool Server::Impl::is_full(const std::string& tenant, std::size_t more) const {
+  const auto own = inflight_of.find(tenant);
+  return inflight + more > config.inflight_requests_max ||
+         (own == inflight_of.end() ? 0 : own->second) + more > config.inflight_per_tenant_max;
+}
+
+HttpResponse Server::Impl::refuse(HttpRefusal why, const std::string& detail) {
+  ApiError error;
+  const char* reason = "malformed";
+  switch (why) {
+    case HttpRefusal::kMalformed:
+      error = http_error(400, "the request is not valid HTTP: " + detail);
+      break;
+    case HttpRefusal::kHeaderTooLarge:
+      error = http_error(431, "the header is larger than " + std::to_string(config.header_bytes_max) + " bytes");
+      reason = "header_size";
+      break;
+    case HttpRefusal::kBodyTooLarge:
+      error = http_error(413, "the body is larger than " + std::to_string(config.body_bytes_max) + " bytes");
+      reason = "body_size";
+      break;
+    case HttpRefusal::kTooManyConnections:
+      error = http_error(503, "too many connections; try again");
+      reason = "connections";
+      break;
+    case HttpRefusal::kBodyMemory:
+      error = http_error(503, "too many large requests at once; try again");
+      reason = "body_memory";
+      break;
+    case HttpRefusal::kTimeout:
+      error = http_error(408, detail);
+      reason = "timeout";
+      break;
+  }
+  HttpRequest nobody;
+  nobody.request_id = random_name("req-");
+  return refusal(nobody, error, reason);
+}
+
+void Server::Impl::handle(std::shared_ptr<HttpExchange> exchange) {
+  const HttpRequest& request = exchange->request();
+  const Route& route = *find_route(request.path);  // admitted
+  if (route.id == RouteId::kCompletions || route.id == RouteId::kChat)
+    return complete(exchange, route.id == RouteId::kChat);
+  HttpResponse response = answer(route, request);
+  probe.answered(request.path, response.status);
+  exchange->respond(std::move(response));
+}
+
+HttpResponse Server::Impl::answer(const Route& route, const HttpRequest& request) {
+  HttpResponse response;
+  response.headers = echo(request);
+  switch (route.id) {
+    case RouteId::kHealth:
+      if (deps.healthy && !deps.healthy()) return failed(request, http_error(503, "the engine does not answer"));
+      response.body = R"({"status":"ok"})";
+      break;
+    case RouteId::kModels:
+      response.body = models_body(deps.model_names, created_s, generator.limits().context_tokens_max);
+      break;
+    case RouteId::kVersion:
+      response.body = version_body(deps.version);
+      break;
+    case RouteId::kMetrics:
+      response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+      response.body = deps.metrics.expose();
+      break;
+    case RouteId::kTokenize:
+      return tokenize(request);
+    case RouteId::kDetokenize:
+      return detokenize(request);
+    case RouteId::kCompletions:
+    case RouteId::kChat:
+      break;
+  }
+  return response;
+}
+
+HttpResponse Server::Impl::tokenize(const HttpRequest& request) {
+  auto parsed = parse_tokenize_request(request.body);
+  if (const auto* error = std::get_if<ApiError>(&parsed)) return failed(request, *error);
+  const auto& wanted = std::get<TokenizeRequest>(parsed);
+  if (const auto error = check_model(wanted.model)) return failed(request, *error);
+  auto encoded = encode_for_tokenize(prompts(), wanted);
+  if (const auto* error = std::get_if<ApiError>(&encoded)) return failed(request, *error);
+  const auto& tokens = std::get<std::vector<TokenId>>(encoded);
+  std::optional<std::vector<std::string>> strings;
+  if (wanted.return_strings) {
+    strings.emplace();
+    for (const TokenId token : tokens) strings->push_back(token_name(std::string(deps.tokenizer.token_bytes(token))));
+  }
+  return {200, tokenize_body(tokens, strings, generator.limits().context_tokens_max), "application/json",
+          echo(request)};
+}
+
+HttpResponse Server::Impl::detokenize(const HttpRequest& request) {
+  auto parsed = parse_detokenize_request(request.body);
+  if (const auto* error = std::get_if<ApiError>(&parsed)) return failed(request, *error);
+  const auto& wanted = std::get<DetokenizeRequest>(parsed);
+  if (const auto error = check_model(wanted.model)) return failed(request, *error);
+  const DecodeOptions options{false};
+  return {200, detokenize_body(deps.tokenizer.decode(wanted.tokens, options)), "application/json", echo(request)};
+}
+
+std::optional<ApiError> Server::Impl::check_model(const std::string& model) const {
+  const auto& names = deps.model_names;
+  if (model.empty() || std::find(names.begin(), names.end(), model) != names.end()) return std::nullopt;
+  ApiError error =
+      http_error(404, "The model `" + model + "` does not exist; this server has `" + names.front() + "`.");
+  error.param = "model";
+  error.code = "model_not_found";
+  return error;
+}
+
+ApiResult<PrincipalTag> Server::Impl::principal(const std::string& tenant, const std::string& salt) const {
+  if (deps.principal) return deps.principal(tenant, salt);
+  if (!tenant.empty() || !salt.empty()) return bad_field("cache_salt", "this server keeps no tenants apart");
+  return PrincipalTag{};
+}
+
+void Server::Impl::complete(const std::shared_ptr<HttpExchange>& exchange, bool chat) {
+  const auto error = start(exchange, chat);
+  probe.answered(exchange->request().path, error ? error->status : 200);
+  if (error) exchange->respond(failed(exchange->request(), *error));
+}
+
+std::optional<ApiError> Server::Impl::start(const std::shared_ptr<HttpExchange>& exchange, bool chat) {
+  const HttpRequest& http_request = exchange->request();
+  auto parsed = chat ? parse_chat_request(http_request.body) : parse_completion_request(http_request.body);
+  if (auto* error = std::get_if<ApiError>(&parsed)) return std::move(*error);
+  JobInput input;
+  input.request = std::move(std::get<CompletionRequest>(parsed));
+  if (auto error = check_model(input.request.model)) return error;
+  if (input.request.prompts.size() > config.prompts_max) {
+    return bad_field("prompt", "prompt holds more than " + std::to_string(config.prompts_max) + " prompts");
+  }
+  auto encoded = encode_prompts(prompts(), input.request);
+  if (auto* error = std::get_if<ApiError>(&encoded)) return std::move(*error);
+  auto tag = principal(http_request.tenant, input.request.cache_salt);
+  if (auto* error = std::get_if<ApiError>(&tag)) return std::move(*error);
+  input.principal = std::get<PrincipalTag>(tag);
+  input.prompts = std::move(std::get<EncodedPrompts>(encoded).prompts);
+  input.output_tokens_max = std::get<EncodedPrompts>(encoded).output_tokens_max;
+  const std::size_t sequences = input.prompts.size();
+  if (is_full(http_request.tenant, sequences)) {
+    probe.refused("inflight");
+    return http_error(429, "too many requests under way; try again");
+  }
+  const std::string& model = input.request.model.empty() ? deps.model_names.front() : input.request.model;
+  input.frame = {random_name(chat ? "chatcmpl-" : "cmpl-"), model,
+                 deps.clock.unix_time_us() / 1'000'000,     chat,
+                 input.request.sampling.logprobs >= 0,      input.request.return_token_ids};
+  input.headers = echo(http_request);
+  input.request.prompts.clear();
+  input.request.messages.clear();
+  const auto job = std::make_shared<CompletionJob>(shared, exchange, std::move(input));
+  const std::size_t started = job->start();
+  inflight += started;
+  inflight_of[http_request.tenant] += started;
+  return std::nullopt;
+}
+
+void Server::Impl::sequence_ended(const std::string& tenant) {
+  --inflight;
+  const auto own = inflight_of.find(tenant);
+  if (--own->second == 0) inflight_of.erase(own);
+}
+
+void Server::Impl::take_mail() {
+  std::vector<SinkEvent> events = mailbox->take();
+  std::vector<std::shared_ptr<CompletionJob>> jobs;  // each once, in order of their first event
+  for (SinkEvent& event : events) {
+    if (jobs.empty() || jobs.back() != event.job) {
+      if (std::find(jobs.begin(), jobs.end(), event.job) == jobs.end()) jobs.push_back(event.job);
+    }
+    event.job->on_event(event);
+  }
+  for (const auto& job : jobs) job->flush();
+  if (inflight == 0) http->service_idle();
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() { impl_->mailbox->close(); }
+
+Result<std::unique_ptr<Server>> Server::bind(const ServerConfig& config, Generator& generator, ServerDeps deps) {
+  CAIRN_TRY_VOID(config.validate());
+  CAIRN_CHECK(!deps.model_names.empty(), "a served model has a name");
+  CAIRN_TRY(ApiKeys keys, ApiKeys::load(config));
+  auto impl = std::make_unique<Impl>(config, generator, std::move(deps));
+  impl->keys = std::move(keys);
+  CAIRN_TRY(impl->http, HttpServer::bind(impl->config, *impl, impl->deps.clock));
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+std::string Server::url() const {
+  auto address = parse_listen(impl_->config.listen).value();
+  if (address.host == "0.0.0.0") address.host = "127.0.0.1";
+  if (address.host == "::") address.host = "::1";
+  const bool v6 = address.host.find(':') != std::string::npos;
+  return "http://" + (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(impl_->http->port());
+}
+
+Result<void> Server::serve(std::stop_token stop) {
+  if (!impl_->config.ready_file.empty()) CAIRN_TRY_VOID(write_whole(impl_->config.ready_file, url() + "\n"));
+  impl_->deps.log.info("serve.http.ready", {{"url", url()}});
+  Result<void> ended;
+  {
+    const std::stop_callback on_stop(stop, [this] { impl_->http->stop(); });
+    ended = impl_->http->run();
+  }
+  impl_->mailbox->close();
+  return ended;
+}
+
+}  // namespace cairn

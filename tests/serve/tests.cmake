@@ -1,0 +1,1 @@
+cairn_test(NAME serve DEPENDS serve LIBS nlohmann_json::nlohmann_json)
