@@ -14,7 +14,8 @@ namespace {
 class LookupJob final : public Job {
  public:
   LookupJob(CacheState& state, Lookup& op)
-      : Job(&op), state_(state), op_(op), began_us_(state.now_us), where_(op.chunks.size(), 0) {}
+      : Job(&op), state_(state), op_(op), began_us_(state.now_us),
+        policy_(op.policy == LoadPolicy::kAuto ? state.config.load_policy : op.policy), where_(op.chunks.size(), 0) {}
 
   void returned(Work& work) override;
   Deadline step(std::int64_t now_us) override;
@@ -47,6 +48,7 @@ class LookupJob final : public Job {
   CacheState& state_;
   Lookup& op_;
   std::int64_t began_us_;
+  const LoadPolicy policy_;  // the request's, else the configured one
   Phase phase_ = Phase::kStart;
   std::vector<TierMask> where_;       // by chunk
   std::vector<std::size_t> unknown_;  // chunks that no near tier has
@@ -59,7 +61,7 @@ Deadline LookupJob::step(std::int64_t now_us) {
   // A little before the stall time, so that lookup and load together stay within twice that.
   const Deadline deadline{began_us_ + state_.stall_us() - state_.grace_us()};
   if (phase_ == Phase::kStart) {
-    if (op_.policy == LoadPolicy::kNever || state_.tiers.empty() || op_.chunks.empty()) {
+    if (policy_ == LoadPolicy::kNever || state_.tiers.empty() || op_.chunks.empty()) {
       finish();
       return {};
     }
@@ -208,7 +210,7 @@ std::size_t LookupJob::found_chunks() {
 }
 
 std::size_t LookupJob::plan(std::size_t found) const {
-  if (op_.policy == LoadPolicy::kAlways || found == 0) return found;
+  if (policy_ == LoadPolicy::kAlways || found == 0) return found;
   std::vector<std::uint8_t> tier(found);
   for (std::size_t c = 0; c < found; ++c) tier[c] = static_cast<std::uint8_t>(fastest(where_[c]));
   std::vector<TierRate> rates;
@@ -230,7 +232,7 @@ void LookupJob::lease(std::size_t chunks) {
     lease->chunks.assign(op_.chunks.begin(), op_.chunks.begin() + static_cast<std::ptrdiff_t>(chunks));
     lease->where.assign(where_.begin(), where_.begin() + static_cast<std::ptrdiff_t>(chunks));
     lease->served.assign(chunks, static_cast<std::uint8_t>(kNoTier));
-    lease->policy = op_.policy;
+    lease->policy = policy_;
     const std::uint32_t first_index = op_.chunks.front().index;
     for (LentBlock& block : lent_) {
       const std::size_t c = block.id.chunk.index - first_index;
@@ -245,7 +247,7 @@ void LookupJob::lease(std::size_t chunks) {
 }
 
 MissReason LookupJob::reason() const {
-  if (op_.policy == LoadPolicy::kNever || state_.tiers.empty()) return MissReason::kDisabled;
+  if (policy_ == LoadPolicy::kNever || state_.tiers.empty()) return MissReason::kDisabled;
   if (timed_out_) return MissReason::kTimeout;
   if (skipped_) return MissReason::kBreakerOpen;
   return failed_ ? MissReason::kFailed : MissReason::kAbsent;

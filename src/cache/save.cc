@@ -79,7 +79,8 @@ void SaveJob::decide() {
     const auto missing = static_cast<TierMask>(targets.far & ~known);
     // What a slower tier keeps is stored, whether or not the near one has room for it.
     rows_[row].stored = (targets.far & known) != 0;
-    rows_[row].near_open = near_ != kNoTier;
+    const bool followed = targets.far != 0 && missing == 0;  // then the near one need not be asked again for a while
+    rows_[row].near_open = near_ != kNoTier && !(followed && (known & tier_bit(near_)) != 0);
     (near_ != kNoTier ? rows_[row].follow : rows_[row].far) = missing;
     for (std::size_t t = 0; t < state_.tiers.size(); ++t) {
       if (!state_.allows(t) && !state_.tiers[t].traits.read_only) state_.probe.not_stored(t);
