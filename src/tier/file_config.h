@@ -46,7 +46,7 @@ struct FileTierConfig {
     v.field("quarantine_bytes_max", &FileTierConfig::quarantine_bytes_max, "damaged blocks kept for inspection");
     v.field("quarantines_per_minute_max", &FileTierConfig::quarantines_per_minute_max,
             "beyond it damaged blocks stay where they are and errors are reported: the fault may be ours");
-    v.field("orphan_age_s", &FileTierConfig::orphan_age_s, "age at which temporary files are swept");
+    v.field("orphan_age_s", &FileTierConfig::orphan_age_s, "age at which temporary files are swept; 0: never");
     v.field("scan_directories_per_s", &FileTierConfig::scan_directories_per_s, "speed of the accounting scan");
     v.field("rescan_s", &FileTierConfig::rescan_s, "seconds between accounting scans; 0: only at open");
     v.field("drain_ms", &FileTierConfig::drain_ms, "patience with batches under way at stop");

@@ -45,7 +45,7 @@ FileAmount count_directory(FileState& state, const std::string& path) {
       if (state.calls.stat(directory.get(), name.c_str(), found) < 0 || !found.regular) continue;
       amount.bytes += static_cast<std::int64_t>(found.bytes);
       amount.blocks += 1;
-    } else if (!state.read_only && parse_temp_name(name)) {
+    } else if (!state.read_only && state.config.orphan_age_s > 0 && parse_temp_name(name)) {
       if (state.calls.stat(directory.get(), name.c_str(), found) < 0 || found.mtime_us > too_old_us) continue;
       if (state.calls.unlink(directory.get(), name.c_str()) >= 0) state.counters.swept.fetch_add(1);
     }

@@ -88,8 +88,8 @@ std::vector<Subject> subjects() {
   std::vector<Subject> all = bases;
   for (const Subject& base : bases) {
     for (const auto& [name, wrap] : wraps) {
-      all.push_back({name + "_" + base.name, [base, wrap = wrap](TierWorld& world, std::uint32_t blocks) {
-                       return wrap(world, base.make(world, blocks));
+      all.push_back({name + "_" + base.name, [base, around = wrap](TierWorld& world, std::uint32_t blocks) {
+                       return around(world, base.make(world, blocks));
                      }});
     }
   }
