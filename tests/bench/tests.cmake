@@ -1,0 +1,1 @@
+cairn_test(NAME bench DEPENDS bench tier kv io telemetry)

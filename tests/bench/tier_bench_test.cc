@@ -1,0 +1,75 @@
+// Property: the benchmark measures what it says: every row moves, the label follows the device's bytes, nothing is
+// left.
+#include "bench/tier_bench.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "bench/fio.h"
+#include "tier/temporary_directory.h"
+
+namespace cairn {
+namespace {
+
+TEST(TierBench, MovesEveryBlockAndCleansUp) {
+  test::TemporaryDirectory directory;
+  TierBenchOptions options;
+  options.store.path = directory.path();
+  options.data_bytes = 48 << 20;
+  options.rounds = 2;
+  options.with_fio = false;
+  const SystemClock clock;
+  int lines = 0;
+  const auto report = bench_tier(options, clock, null_log(), [&](const std::string&) { ++lines; });
+  ASSERT_TRUE(report.has_value()) << report.error().detail;
+  EXPECT_EQ(report->failed_rows, 0u);
+  EXPECT_EQ(report->block_bytes, 5898240u);
+  EXPECT_EQ(report->put.bytes, 2 * report->data_bytes);
+  EXPECT_GT(report->put.gb_per_s, 0);
+  EXPECT_GT(report->get.gb_per_s, 0);
+  EXPECT_GT(report->lookups_per_s, 0);
+  EXPECT_EQ(lines, 2);
+  if (report->direct) {
+    EXPECT_GE(report->put.device_bytes, report->put.bytes);
+    EXPECT_EQ(report->get.source, "direct");
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+  EXPECT_NE(to_text(*report).find("checksums on"), std::string::npos);
+}
+
+TEST(TierBench, AReadThatNoDeviceServedIsLabelled) {
+  if (!std::filesystem::is_directory("/dev/shm")) GTEST_SKIP() << "no memory file system here";
+  test::TemporaryDirectory directory("/dev/shm");
+  TierBenchOptions options;
+  options.store.path = directory.path();
+  options.data_bytes = 24 << 20;
+  options.rounds = 1;
+  options.with_fio = false;
+  const SystemClock clock;
+  const auto report = bench_tier(options, clock, null_log(), {});
+  ASSERT_TRUE(report.has_value()) << report.error().detail;
+  EXPECT_FALSE(report->direct);
+  EXPECT_EQ(report->get.source, "page cache");
+}
+
+TEST(TierBench, RefusesOptionsThatMeanNothing) {
+  TierBenchOptions options;
+  options.store.path = "/tmp";
+  options.rounds = 0;
+  const SystemClock clock;
+  EXPECT_EQ(bench_tier(options, clock, null_log(), {}).error().code, ErrorCode::kInvalid);
+}
+
+TEST(Fio, ItsTerseLineIsRead) {
+  std::string line = "3;fio-3.33;cairn;0;0;1024;2000000";
+  for (int field = 8; field < 48; ++field) line += ";0";
+  line += ";1000000;0";
+  EXPECT_NEAR(parse_fio_terse(line, FioDirection::kRead), 2.048, 1e-9);
+  EXPECT_NEAR(parse_fio_terse(line, FioDirection::kWrite), 1.024, 1e-9);
+  EXPECT_EQ(parse_fio_terse("", FioDirection::kRead), 0);
+  EXPECT_EQ(parse_fio_terse("fio: failed", FioDirection::kRead), 0);
+}
+
+}  // namespace
+}  // namespace cairn
