@@ -74,6 +74,9 @@ class FakeTier final : public Tier {
     std::uint64_t capacity_bytes = 1ull << 40;
     std::uint64_t seed = 1;
   };
+  struct Block {
+    std::vector<std::byte> bytes;
+  };
   FakeTier(Clock& clock, Options options) : options_(std::move(options)), clock_(clock), random_(options_.seed) {}
   ~FakeTier() override {
     CAIRN_CHECK(running_.empty(), "a fake tier ended with batches under way");
@@ -170,6 +173,7 @@ class FakeTier final : public Tier {
     const auto* block = blocks_.at(id).get();
     return {block->bytes.begin(), block->bytes.end()};
   }
+  const auto& all() const { return blocks_; }
   std::size_t lent() const { return pins_.size(); }
   std::size_t blocks() const { return blocks_.size(); }
   std::size_t running() const { return running_.size(); }
@@ -192,11 +196,9 @@ class FakeTier final : public Tier {
   std::vector<Verb> verbs;
   std::uint64_t rows_asked = 0;
   std::map<KvBlockId, int> gets;
+  std::set<KvBlockId> ever;  // stored at any time
 
  private:
-  struct Block {
-    std::vector<std::byte> bytes;
-  };
   struct Running {
     Batch* batch = nullptr;
     std::int64_t start_us = 0;
@@ -206,6 +208,7 @@ class FakeTier final : public Tier {
   };
 
   void store(const KvBlockId& id, std::vector<std::byte> bytes) {
+    ever.insert(id);
     if (blocks_.contains(id)) return;
     blocks_[id] = std::make_shared<Block>(Block{std::move(bytes)});
   }

@@ -1,0 +1,1 @@
+cairn_test(NAME connector DEPENDS connector)
