@@ -98,6 +98,7 @@ class FakeConnector final : public Connector {
   void load(RequestId id, TokenRange tokens, std::span<const PageId> pages) override {
     loads_.push_back({id, tokens, {pages.begin(), pages.end()}, delay()});
     loaded_ranges.push_back(tokens);
+    loaded_pages.assign(pages.begin(), pages.end());
   }
   bool save(RequestId id, std::span<const TokenId> tokens, std::span<const PageId> pages) override {
     ++saves;
@@ -153,6 +154,7 @@ class FakeConnector final : public Connector {
   int matches = 0, saves = 0, releases = 0;
   std::size_t observed = 0;
   std::vector<TokenRange> loaded_ranges;
+  std::vector<PageId> loaded_pages;  // of the last load
   std::size_t open_states() const { return states_.size(); }
 
  private:
