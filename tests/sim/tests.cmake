@@ -1,0 +1,1 @@
+cairn_test(NAME sim DEPENDS connector)
