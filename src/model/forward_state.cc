@@ -16,19 +16,19 @@ std::vector<float> widened(std::span<const Bf16> values, const KernelTable& kern
   return out;
 }
 
-PackedMatrix packed(std::span<const Bf16> values, std::size_t k, ThreadPool& pool) {
+PackedMatrix packed(std::span<const Bf16> values, std::size_t k, ThreadPool& pool, KernelArena& arena) {
   const MatrixRows part[] = {{values}};
-  return PackedMatrix(stacked_rows(part, k), k, pool);
+  return PackedMatrix(stacked_rows(part, k), k, pool, arena);
 }
 
-PackedLayer pack_layer(const LayerWeights& layer, const ModelSpec& spec, const Compute& compute) {
+PackedLayer pack_layer(const LayerWeights& layer, const ModelSpec& spec, const Compute& compute, KernelArena& arena) {
   const MatrixRows qkv[] = {{layer.q}, {layer.k}, {layer.v}};
   const std::size_t query_width = std::size_t{spec.query_heads} * spec.head_dim;
   PackedLayer out;
-  out.qkv = PackedMatrix(stacked_rows(qkv, spec.hidden), spec.hidden, compute.pool);
-  out.o = packed(layer.o, query_width, compute.pool);
-  out.gate_up = PackedMatrix(interleaved_rows(layer.gate, layer.up, spec.hidden), spec.hidden, compute.pool);
-  out.down = packed(layer.down, spec.intermediate, compute.pool);
+  out.qkv = PackedMatrix(stacked_rows(qkv, spec.hidden), spec.hidden, compute.pool, arena);
+  out.o = packed(layer.o, query_width, compute.pool, arena);
+  out.gate_up = PackedMatrix(interleaved_rows(layer.gate, layer.up, spec.hidden), spec.hidden, compute.pool, arena);
+  out.down = packed(layer.down, spec.intermediate, compute.pool, arena);
   out.input_norm = widened(layer.input_norm, compute.kernels);
   out.post_attention_norm = widened(layer.post_attention_norm, compute.kernels);
   out.q_norm = widened(layer.q_norm, compute.kernels);
@@ -42,8 +42,9 @@ PackedModel pack_model(const ModelWeights& weights, const Compute& compute) {
   PackedModel model;
   model.spec = weights.spec();
   model.embedding = weights.embedding();
-  for (const LayerWeights& layer : weights.layers()) model.layers.push_back(pack_layer(layer, model.spec, compute));
-  model.head = packed(weights.lm_head(), model.spec.hidden, compute.pool);
+  for (const LayerWeights& layer : weights.layers())
+    model.layers.push_back(pack_layer(layer, model.spec, compute, model.arena));
+  model.head = packed(weights.lm_head(), model.spec.hidden, compute.pool, model.arena);
   model.final_norm = widened(weights.final_norm(), compute.kernels);
   model.rope_frequencies = rope_frequencies(model.spec.rope, model.spec.head_dim);
   return model;

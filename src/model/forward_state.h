@@ -25,6 +25,7 @@ struct PackedLayer {
 
 struct PackedModel {
   ModelSpec spec;
+  KernelArena arena;                // holds the matrices' words
   std::span<const Bf16> embedding;  // borrowed from the weights
   std::vector<PackedLayer> layers;
   PackedMatrix head;

@@ -37,11 +37,12 @@ RowSplit split_rows(std::size_t rows, std::size_t panels, std::size_t threads) {
 
 }  // namespace
 
-PackedMatrix::PackedMatrix(std::span<const Bf16* const> rows, std::size_t k, ThreadPool& pool)
-    : n_(rows.size()), k_(k), padded_k_(round_up(k, kBlockK)), words_(panels() * (padded_k_ / 2 * kPanelColumns)) {
+PackedMatrix::PackedMatrix(std::span<const Bf16* const> rows, std::size_t k, ThreadPool& pool, KernelArena& arena)
+    : n_(rows.size()), k_(k), padded_k_(round_up(k, kBlockK)) {
+  words_ = reinterpret_cast<std::uint32_t*>(arena.take(bytes()));
   pool.run(panels(), [&](std::size_t i, std::uint32_t) {
     const std::size_t first = i * kPanelColumns, count = std::min(kPanelColumns, n_ - first);
-    pack_panel(rows.data() + first, count, k_, words_.data() + i * (padded_k_ / 2 * kPanelColumns));
+    pack_panel(rows.data() + first, count, k_, words_ + i * (padded_k_ / 2 * kPanelColumns));
   });
 }
 

@@ -19,18 +19,19 @@ class PackedMatrix {
  public:
   PackedMatrix() = default;
   // rows[i] points at k bf16 values, or is nullptr for a row of zeros.
-  PackedMatrix(std::span<const Bf16* const> rows, std::size_t k, ThreadPool& pool);
+  // The words lie in the arena, which outlives this.
+  PackedMatrix(std::span<const Bf16* const> rows, std::size_t k, ThreadPool& pool, KernelArena& arena);
 
   std::size_t n() const { return n_; }
   std::size_t k() const { return k_; }
   std::size_t padded_k() const { return padded_k_; }
   std::size_t panels() const { return (n_ + kPanelColumns - 1) / kPanelColumns; }
-  const std::uint32_t* panel(std::size_t i) const { return words_.data() + i * (padded_k_ / 2 * kPanelColumns); }
-  std::size_t bytes() const { return words_.size() * sizeof(std::uint32_t); }
+  const std::uint32_t* panel(std::size_t i) const { return words_ + i * (padded_k_ / 2 * kPanelColumns); }
+  std::size_t bytes() const { return panels() * padded_k_ / 2 * kPanelColumns * sizeof(std::uint32_t); }
 
  private:
   std::size_t n_ = 0, k_ = 0, padded_k_ = 0;
-  KernelArray<std::uint32_t> words_;
+  std::uint32_t* words_ = nullptr;
 };
 
 // Row pointers of matrices laid one under the other.

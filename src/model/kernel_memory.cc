@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "base/check.h"
 
@@ -29,6 +31,17 @@ KernelMemory::KernelMemory(std::size_t bytes) {
 
 KernelMemory::~KernelMemory() {
   if (data_) munmap(data_, bytes_);
+}
+
+std::byte* KernelArena::take(std::size_t bytes) {
+  const std::size_t wanted = round_up(bytes, 64);
+  if (blocks_.empty() || used_ + wanted > blocks_.back().bytes()) {
+    blocks_.emplace_back(std::max(wanted, kBlockBytes));
+    used_ = 0;
+  }
+  std::byte* piece = blocks_.back().data() + used_;
+  used_ += wanted;
+  return piece;
 }
 
 }  // namespace cairn

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace cairn {
 
@@ -41,6 +42,17 @@ class KernelArray {
  private:
   KernelMemory memory_;
   std::size_t count_ = 0;
+};
+
+// Hands out pieces of large blocks, so that many matrices share huge pages. Everything is freed with the arena.
+class KernelArena {
+ public:
+  static constexpr std::size_t kBlockBytes = 64ull << 20;
+  std::byte* take(std::size_t bytes);  // zeroed, 64-byte aligned
+
+ private:
+  std::vector<KernelMemory> blocks_;
+  std::size_t used_ = 0;  // of the last block
 };
 
 }  // namespace cairn

@@ -14,6 +14,13 @@ namespace {
 // time slice on a machine that is shared.
 constexpr int kSpins = 1200;
 
+constexpr int kTaskBits = 20;  // a job has fewer tasks than 2^20
+constexpr std::uint64_t kTaskMask = (1ull << kTaskBits) - 1;
+
+std::uint64_t ticket_of(std::uint64_t job, std::uint64_t tasks) { return job << (2 * kTaskBits) | tasks << kTaskBits; }
+std::uint64_t tasks_of(std::uint64_t ticket) { return ticket >> kTaskBits & kTaskMask; }
+std::uint64_t next_of(std::uint64_t ticket) { return ticket & kTaskMask; }
+
 // Waits until the value differs from `seen`.
 void wait_change(std::atomic<std::uint32_t>& value, std::uint32_t seen) {
   for (int i = 0; i < kSpins; ++i) {
@@ -32,43 +39,47 @@ ThreadPool::ThreadPool(std::uint32_t threads) : threads_(threads) {
 }
 
 ThreadPool::~ThreadPool() {
-  stop_.store(true, std::memory_order_relaxed);
+  stop_.store(true, std::memory_order_release);
   job_.fetch_add(1, std::memory_order_release);
   job_.notify_all();
   for (std::thread& worker : workers_) worker.join();
 }
 
 void ThreadPool::dispatch(std::size_t tasks, Call call, const void* function) {
+  CAIRN_CHECK(tasks < kTaskMask, "too many tasks in one job");
   call_ = call;
   function_ = function;
-  tasks_ = tasks;
-  next_.store(0, std::memory_order_relaxed);
-  running_.store(threads_ - 1, std::memory_order_relaxed);
+  done_.store(0, std::memory_order_relaxed);
+  ticket_.store(ticket_of(job_.load(std::memory_order_relaxed) + 1ull, tasks), std::memory_order_release);
   job_.fetch_add(1, std::memory_order_release);
   job_.notify_all();
   take_tasks(0);
-  for (std::uint32_t left = running_.load(std::memory_order_acquire); left != 0;
-       left = running_.load(std::memory_order_acquire)) {
-    wait_change(running_, left);
+  for (std::uint32_t done = done_.load(std::memory_order_acquire); done != tasks;
+       done = done_.load(std::memory_order_acquire)) {
+    wait_change(done_, done);
   }
 }
 
 void ThreadPool::take_tasks(std::uint32_t thread) {
-  for (std::size_t task = next_.fetch_add(1, std::memory_order_relaxed); task < tasks_;
-       task = next_.fetch_add(1, std::memory_order_relaxed)) {
-    call_(function_, task, thread);
+  std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  while (next_of(ticket) < tasks_of(ticket)) {
+    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      continue;
+    }
+    call_(function_, next_of(ticket), thread);
+    const bool last = done_.fetch_add(1, std::memory_order_acq_rel) + 1 == tasks_of(ticket);
+    if (last && thread != 0) done_.notify_one();
+    ticket = ticket_.load(std::memory_order_acquire);
   }
 }
 
 void ThreadPool::work(std::uint32_t thread) {
   const ScopedFpu fpu;
-  std::uint32_t seen = 0;
   for (;;) {
-    wait_change(job_, seen);
-    ++seen;  // a job starts only after the one before it ended, so none is skipped
-    if (stop_.load(std::memory_order_relaxed)) return;
+    const std::uint32_t seen = job_.load(std::memory_order_acquire);
+    if (stop_.load(std::memory_order_acquire)) return;
     take_tasks(thread);
-    if (running_.fetch_sub(1, std::memory_order_release) == 1) running_.notify_one();
+    wait_change(job_, seen);
   }
 }
 

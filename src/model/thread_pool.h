@@ -48,10 +48,11 @@ class ThreadPool {
   const std::uint32_t threads_;
   Call call_ = nullptr;
   const void* function_ = nullptr;
-  std::size_t tasks_ = 0;
-  alignas(64) std::atomic<std::size_t> next_{0};
-  alignas(64) std::atomic<std::uint32_t> job_{0};      // counts jobs; a change wakes the workers
-  alignas(64) std::atomic<std::uint32_t> running_{0};  // workers that have not finished the current job
+  // Job number, task count and next task in one word (ticket_of): whoever takes a task by compare-and-swap knows that
+  // its job is still running. A worker that the system has not scheduled takes none, and nobody waits for it.
+  alignas(64) std::atomic<std::uint64_t> ticket_{0};
+  alignas(64) std::atomic<std::uint32_t> done_{0};  // tasks of the current job that are finished
+  alignas(64) std::atomic<std::uint32_t> job_{0};   // counts jobs; a change wakes the workers
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;
 };
