@@ -89,7 +89,7 @@ Result<void> write_dict(const TemplateDict& dict, std::int64_t indent, BoundedTe
 std::string json_real(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value < 0 ? "-Infinity" : "Infinity";
-  return real_text(value);
+  return python_real_text(value);
 }
 
 // Builds values while the text is read; refuses depth and size beyond the bounds.

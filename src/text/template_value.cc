@@ -220,7 +220,7 @@ bool truth(const TemplateValue& value) {
 
 bool equal(const TemplateValue& a, const TemplateValue& b) { return equal_at(a, b, 0); }
 
-std::string real_text(double value) {
+std::string python_real_text(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
   char buffer[40];
@@ -253,7 +253,7 @@ void write_repr(const TemplateValue& value, BoundedText& out, std::size_t depth)
     case Kind::kInt:
       return out.add(std::to_string(value.integer));
     case Kind::kFloat:
-      return out.add(real_text(value.real));
+      return out.add(python_real_text(value.real));
     case Kind::kString:
       return write_quoted(value.text, out);
     case Kind::kList:

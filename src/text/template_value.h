@@ -145,6 +145,6 @@ void write_repr(const TemplateValue& value, BoundedText& out, std::size_t depth 
 // template_json.cc. A negative indent writes one line.
 Result<void> write_json(const TemplateValue& value, std::int64_t indent, BoundedText& out, std::size_t depth = 0);
 Result<TemplateValue> read_json(std::string_view json, TemplateArena& arena);
-std::string real_text(double value);  // shortest form that reads back equal, as Python prints it
+std::string python_real_text(double value);  // shortest form that reads back equal, as Python prints it
 
 }  // namespace cairn

@@ -22,7 +22,8 @@ std::vector<std::string> split(std::string_view text, bool skip_special = false)
   std::vector<TextRun> runs;
   matcher.split(text, skip_special, runs);
   std::vector<std::string> out;
-  for (const TextRun& run : runs) out.push_back((run.token ? std::to_string(*run.token) + ":" : "") + std::string(run.text));
+  for (const TextRun& run : runs)
+    out.push_back((run.token ? std::to_string(*run.token) + ":" : "") + std::string(run.text));
   return out;
 }
 

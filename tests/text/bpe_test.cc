@@ -10,7 +10,8 @@ namespace {
 using ::testing::ElementsAre;
 
 Bpe make(BpeConfig config = {}) {
-  config.vocabulary = {{"a", 0}, {"b", 1}, {"c", 2}, {"ab", 3}, {"bc", 4}, {"abc", 5}, {"aa", 6}, {"aaaa", 7}, {"?", 8}};
+  config.vocabulary = {{"a", 0},   {"b", 1},  {"c", 2},    {"ab", 3}, {"bc", 4},
+                       {"abc", 5}, {"aa", 6}, {"aaaa", 7}, {"?", 8}};
   config.merges = {{1, 2, 4}, {0, 1, 3}, {0, 4, 5}, {0, 0, 6}, {6, 6, 7}};
   return Bpe::make(std::move(config));
 }
@@ -42,9 +43,7 @@ TEST(Bpe, AWholeTokenIsTakenWithoutMergesOnlyWhenAsked) {
   EXPECT_THAT(encode(Bpe::make(config), "ab"), ElementsAre(2));
 }
 
-TEST(Bpe, OneMebibyteOfOneLetterEnds) {
-  EXPECT_EQ(encode(make(), std::string(1 << 20, 'a')).size(), (1u << 20) / 4);
-}
+TEST(Bpe, OneMebibyteOfOneLetterEnds) { EXPECT_EQ(encode(make(), std::string(1 << 20, 'a')).size(), (1u << 20) / 4); }
 
 TEST(Bpe, SpellingIsABijectionOfBytes) {
   std::string bytes;

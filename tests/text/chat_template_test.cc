@@ -38,13 +38,16 @@ TEST(ChatTemplate, RefusesUnknownConstructsByNameAndLine) {
 }
 
 TEST(ChatTemplate, RefusalsOfTheTemplateAreErrors) {
-  EXPECT_THAT(render("{{ raise_exception('roles must alternate') }}"), HasSubstr("error: chat template line 1: the chat template refuses the messages: roles must alternate"));
+  EXPECT_THAT(render("{{ raise_exception('roles must alternate') }}"),
+              HasSubstr("error: chat template line 1: the chat template refuses the messages: roles must alternate"));
 }
 
 TEST(ChatTemplate, BoundsEndEveryRendering) {
-  EXPECT_THAT(render("{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}"), HasSubstr("error"));
-  EXPECT_THAT(render("{% set ns = namespace(x='aaaaaaaa') %}{% for i in range(64) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}"),
-              HasSubstr("memory"));
+  EXPECT_THAT(render("{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}"),
+              HasSubstr("error"));
+  EXPECT_THAT(
+      render("{% set ns = namespace(x='aaaaaaaa') %}{% for i in range(64) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}"),
+      HasSubstr("memory"));
   EXPECT_THAT(render("{{ 'x' * 9223372036854775807 }}"), HasSubstr("error"));
   EXPECT_THAT(render("{% set x = 'y' * 60000000 %}{{ x }}{{ x }}"), HasSubstr("error"));
   EXPECT_THAT(render("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"), HasSubstr("too deeply"));

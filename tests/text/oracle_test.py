@@ -38,15 +38,16 @@ def assigned():
     return [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 
 
-def stable():
+def stable(points):
     """Code points whose class no newer Unicode version changed: assigned for years, or never to be."""
     old = unicodedata.ucd_3_2_0
-    return [c for c in assigned() if unicodedata.category(c) not in ("Cn",) or old.category(c) != "Cn"]
+    return [c for c in points if unicodedata.category(c) not in ("Cn",) or old.category(c) != "Cn"]
 
 
 def texts():
     rng = random.Random(20)
-    everything, known = assigned(), stable()
+    everything = assigned()
+    known = stable(rng.sample(everything, 20_000))
     words = ("the", "The", "don't", "I'LL", "we've", "it's", "O'Neil's", "naïve", "Straße", "привет", "世界", "नमस्ते",
              "مرحبا", "x1", "42", "1234567890", "3.14159", "٣٤", "½", "Ⅻ", "²", "e\u0301", "\u00e9", "a\u0323\u0307",
              "ﬁ", "Å", "\u212b", "가", "\u1100\u1161\u11a8", "👩\u200d👩\u200d👧", "🇩🇪", "🤷🏽\u200d♀️", "\u200b", "\ufeff",

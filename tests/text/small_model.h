@@ -29,15 +29,16 @@ inline nlohmann::json small_tokenizer_json() {
     list.push_back(merges[i].first + " " + merges[i].second);
   }
   const auto added = [](int id, const char* content, bool special, bool left, bool right, bool word) {
-    return Json{{"id", id},       {"content", content},   {"special", special},  {"lstrip", left},
+    return Json{{"id", id},        {"content", content},  {"special", special}, {"lstrip", left},
                 {"rstrip", right}, {"single_word", word}, {"normalized", false}};
   };
   Json byte_level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}, {"trim_offsets", true}};
   return {{"version", "1.0"},
           {"truncation", nullptr},
           {"padding", nullptr},
-          {"added_tokens", {added(300, "<bos>", true, false, false, false), added(301, "<eos>", true, false, true, false),
-                            added(302, "<t>", false, true, false, false), added(303, "cat", false, false, false, true)}},
+          {"added_tokens",
+           {added(300, "<bos>", true, false, false, false), added(301, "<eos>", true, false, true, false),
+            added(302, "<t>", false, true, false, false), added(303, "cat", false, false, false, true)}},
           {"normalizer", nullptr},
           {"pre_tokenizer", byte_level},
           {"post_processor", nullptr},

@@ -28,9 +28,10 @@ TEST(Tokenizer, MergesWithinPiecesAndCutsAddedTokensOut) {
 
 TEST(Tokenizer, BeginTokenOnlyWhenAsked) {
   auto file = small_tokenizer_json();
-  file["post_processor"] = {{"type", "TemplateProcessing"},
-                            {"single", {{{"SpecialToken", {{"id", "<bos>"}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}}}}}},
-                            {"special_tokens", {{"<bos>", {{"id", "<bos>"}, {"ids", {300}}, {"tokens", {"<bos>"}}}}}}};
+  file["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single", {{{"SpecialToken", {{"id", "<bos>"}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}}}}}},
+      {"special_tokens", {{"<bos>", {{"id", "<bos>"}, {"ids", {300}}, {"tokens", {"<bos>"}}}}}}};
   const auto tokenizer = make_tokenizer(file);
   EXPECT_THAT(encode(*tokenizer, "x"), ElementsAre(300, 'x'));
   EXPECT_THAT(encode(*tokenizer, "x", {.add_special_tokens = false}), ElementsAre('x'));
