@@ -8,20 +8,20 @@
 namespace cairn {
 namespace {
 
-constexpr std::array kVerbs{
-    Verb{"serve", "OpenAI-compatible server with KV tiers on one machine", run_serve},
-    Verb{"model import", "GGUF file to a Hugging Face directory", run_model_import},
-    Verb{"model init", "random weights of any shape, for tests", run_model_init},
-    Verb{"model info", "what a model directory holds, and its fingerprint", run_model_info},
-    Verb{"size", "KV bytes per token, blocks, users per tier, break-even bandwidth", run_size},
-    Verb{"bench tier", "put, get and lookup of a store against the device's limit", run_bench_tier},
-    Verb{"bench engine", "prefill and decode against the machine's limits", run_bench_engine},
-    Verb{"config show", "effective configuration of `serve` with origins", run_config_show},
+constexpr std::array kCommands{
+    Command{"serve", "OpenAI-compatible server with KV tiers on one machine", run_serve},
+    Command{"model import", "GGUF file to a Hugging Face directory", run_model_import},
+    Command{"model init", "random weights of any shape, for tests", run_model_init},
+    Command{"model info", "what a model directory holds, and its fingerprint", run_model_info},
+    Command{"size", "KV bytes per token, blocks, users per tier, break-even bandwidth", run_size},
+    Command{"bench tier", "put, get and lookup of a store against the device's limit", run_bench_tier},
+    Command{"bench engine", "prefill and decode against the machine's limits", run_bench_engine},
+    Command{"config show", "effective configuration of `serve` with origins", run_config_show},
 };
 
 int list(std::string_view prefix, std::FILE* to) {
   std::fprintf(to, "Usage: cairn VERB [options]        cairn VERB --help tells more\n\n");
-  for (const Verb& verb : kVerbs) {
+  for (const Command& verb : kCommands) {
     if (!verb.name.starts_with(prefix)) continue;
     std::fprintf(to, "  %-14.*s %.*s\n", static_cast<int>(verb.name.size()), verb.name.data(),
                  static_cast<int>(verb.summary.size()), verb.summary.data());
@@ -36,7 +36,7 @@ int dispatch(const std::vector<std::string>& words, const Variables& variables) 
   if (words.empty()) return list("", stderr), 2;
   if (is_help(words[0])) return list("", stdout);
   if (words[0] == "--version") return std::printf("cairn %s\n", CAIRN_VERSION), 0;
-  for (const Verb& verb : kVerbs) {
+  for (const Command& verb : kCommands) {
     const std::size_t space = verb.name.find(' ');
     const std::size_t length = space == std::string_view::npos ? 1 : 2;
     if (words.size() < length) continue;
@@ -44,11 +44,12 @@ int dispatch(const std::vector<std::string>& words, const Variables& variables) 
     return verb.run({{words.begin() + static_cast<std::ptrdiff_t>(length), words.end()}, variables});
   }
   const std::string group = words[0] + " ";
-  const bool is_group = std::ranges::any_of(kVerbs, [&](const Verb& verb) { return verb.name.starts_with(group); });
+  const bool is_group =
+      std::ranges::any_of(kCommands, [&](const Command& verb) { return verb.name.starts_with(group); });
   if (is_group && (words.size() < 2 || is_help(words[1])))
     return list(group, words.size() < 2 ? stderr : stdout), words.size() < 2 ? 2 : 0;
   std::string known;
-  for (const Verb& verb : kVerbs) {
+  for (const Command& verb : kCommands) {
     if (is_group && !verb.name.starts_with(group)) continue;
     known += (known.empty() ? "" : ", ") + std::string(verb.name);
   }
@@ -57,7 +58,7 @@ int dispatch(const std::vector<std::string>& words, const Variables& variables) 
 
 }  // namespace
 
-std::span<const Verb> verbs() { return kVerbs; }
+std::span<const Command> commands() { return kCommands; }
 
 int fail(const Error& error) {
   std::fprintf(stderr, "cairn: %s\n", error.detail.c_str());

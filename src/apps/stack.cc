@@ -5,6 +5,8 @@
 #include "apps/identity.h"
 #include "apps/machine.h"
 #include "apps/stores.h"
+#include "connector/cache_connector.h"
+#include "connector/null_connector.h"
 #include "model/fingerprint.h"
 
 namespace cairn {
@@ -57,7 +59,13 @@ Result<void> Stack::open_cache(const StackPaths& paths, const ServeOptions& opti
 Result<void> Stack::start_engine(const StackPaths& paths, const ServeOptions& options, const StackDeps& deps) {
   CAIRN_TRY_VOID(check_memory("device_kv_bytes", options.engine.device_kv_bytes));
   CAIRN_TRY(pages_, DevicePages::make(*layout_, options.engine.device_kv_bytes));
-  CONNECTOR
+  if (cache_->tiers().empty()) {
+    connector_ = std::make_unique<NullConnector>(layout_->spec().chunk_tokens);
+  } else {
+    CAIRN_TRY(PageMap map, PageMap::make(*layout_, layout_->whole(), pages_->page_stride()));
+    CAIRN_TRY(connector_, CacheConnector::make({}, {*cache_, *pages_->region(), *layout_, store_root(identity_),
+                                                    std::move(map), pages_->page_stride()}));
+  }
   runner_ = std::make_unique<CpuRunner>(*forward_, pages_->pool(), weights_->spec().vocabulary);
   EngineModel model{paths.model_name, weights_->spec().context, weights_->spec().eos_tokens};
   engine_ = std::make_unique<Engine>(options.engine, std::move(model),

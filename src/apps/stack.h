@@ -8,9 +8,10 @@
 
 #include "apps/serve_options.h"
 #include "cache/tiered_cache.h"
-#include "connector/cache_connector.h"
+#include "connector/connector.h"
 #include "engine/engine.h"
 #include "engine/engine_thread.h"
+#include "kv/identity.h"
 #include "model/forward.h"
 #include "model/weights.h"
 #include "telemetry/log.h"

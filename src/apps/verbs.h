@@ -18,12 +18,12 @@ struct VerbInput {
   Variables variables;
 };
 
-struct Verb {
+struct Command {
   std::string_view name;  // "model import": one or two words
   std::string_view summary;
   int (*run)(const VerbInput& input);
 };
-std::span<const Verb> verbs();
+std::span<const Command> commands();
 
 int run_serve(const VerbInput& input);
 int run_config_show(const VerbInput& input);

@@ -1,0 +1,165 @@
+// cairn serve MODEL_DIR: starts the stack, puts the server in front, and takes both down in order at SIGTERM.
+#include <signal.h>
+#include <unistd.h>
+
+#include <cinttypes>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include "apps/stack.h"
+#include "apps/verbs.h"
+#include "kv/keys.h"
+#include "serve/server.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace cairn {
+namespace {
+
+// Waits for SIGINT or SIGTERM on a thread of its own: the first asks for a stop, the second ends the process at once.
+class SignalThread {
+ public:
+  // Blocks the signals for every thread that is started afterwards.
+  SignalThread() {
+    sigemptyset(&signals_);
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&signals_, signal);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    thread_ = std::thread([this] { run(); });
+  }
+  ~SignalThread() {
+    pthread_kill(thread_.native_handle(), SIGUSR1);
+    thread_.join();
+  }
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  void run() {
+    for (int signal = 0; sigwait(&signals_, &signal) == 0 && signal != SIGUSR1;) {
+      if (!stop_.request_stop()) _exit(128 + signal);
+    }
+  }
+  sigset_t signals_{};
+  std::stop_source stop_;
+  std::thread thread_;
+};
+
+LogLevel level_of(const std::string& name) {
+  if (name == "debug") return LogLevel::kDebug;
+  if (name == "info") return LogLevel::kInfo;
+  return name == "error" ? LogLevel::kError : LogLevel::kWarning;
+}
+
+// "models/SmolLM2-135M-Instruct/" -> "SmolLM2-135M-Instruct"
+std::string name_of(const std::string& model_dir) {
+  const std::filesystem::path path = std::filesystem::absolute(model_dir).lexically_normal();
+  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
+}
+
+std::string fingerprint_cache(const Variables& variables) {
+  const std::string home = variable_or(variables, "HOME", "");
+  const std::string cache = variable_or(variables, "XDG_CACHE_HOME", home.empty() ? "" : home + "/.cache");
+  if (cache.empty()) return "";
+  std::error_code ignored;
+  std::filesystem::create_directories(cache + "/cairn", ignored);  // failing to cache is no error
+  return cache + "/cairn/fingerprints";
+}
+
+void print_ready(const std::string& url, const std::string& model, const Stack& stack, const ServeOptions& options) {
+  std::string tiers = "device " + format_bytes(options.engine.device_kv_bytes);
+  for (const std::string& tier : stack.tiers()) tiers += ", " + tier;
+  std::printf("cairn: %s on %s\n", model.c_str(), url.c_str());
+  std::printf("cairn: KV tiers: %s\n", tiers.c_str());
+  std::printf("cairn: kernels %.*s, class %.*s, %u threads\n", static_cast<int>(stack.forward().isa().size()),
+              stack.forward().isa().data(), static_cast<int>(stack.forward().numerics_class().size()),
+              stack.forward().numerics_class().data(), stack.forward().threads());
+  std::printf(
+      "ready. Try:\n  curl -s %s/v1/chat/completions -H 'Content-Type: application/json' -d '{\"model\": \"%s\", "
+      "\"messages\": [{\"role\": \"user\", \"content\": \"What is the capital of France?\"}]}'\n",
+      url.c_str(), model.c_str());
+  std::fflush(stdout);
+}
+
+struct Texts {
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::optional<ChatTemplate> chat;
+};
+
+Result<Texts> load_texts(const std::string& model_dir) {
+  Texts texts;
+  CAIRN_TRY(texts.tokenizer, Tokenizer::load(model_dir));
+  if (!texts.tokenizer->chat_template().empty()) {
+    CAIRN_TRY(ChatTemplate parsed, ChatTemplate::parse(texts.tokenizer->chat_template()));
+    texts.chat.emplace(std::move(parsed));
+  }
+  return texts;
+}
+
+ServerDeps server_deps(const Texts& texts, const StackDeps& deps, const std::string& model) {
+  ServerDeps server{*texts.tokenizer, deps.clock, deps.metrics, deps.log, {model}, CAIRN_VERSION, {}, {}, {}, {}};
+  if (texts.chat) {
+    server.render_chat = [&texts](const ChatRequest& request) {
+      ChatRequest filled = request;
+      filled.bos_token = texts.tokenizer->bos_token();
+      filled.eos_token = texts.tokenizer->eos_token();
+      return texts.chat->render(filled);
+    };
+  }
+  server.principal = principal_tag;
+  server.on_finished = [](const RequestSummary& summary) {
+    std::printf("%s\n", to_line(summary).c_str());
+    std::fflush(stdout);
+  };
+  return server;
+}
+
+// Everything between parsed options and the exit status.
+int serve(const std::string& model_dir, const ServeOptions& options, const VerbInput& input) {
+  SignalThread signals;
+  SystemClock clock;
+  const std::unique_ptr<Metrics> metrics = make_metrics();
+  const std::unique_ptr<Log> log = make_stderr_log(level_of(options.words.log_level));
+  const StackDeps deps{clock, *metrics, *log};
+  const std::string model = name_of(model_dir);
+
+  const Result<Texts> texts = load_texts(model_dir);
+  if (!texts) return fail(texts.error());
+  Result<std::unique_ptr<Stack>> stack =
+      Stack::start({model_dir, model, fingerprint_cache(input.variables)}, options, deps);
+  if (!stack) return fail(stack.error());
+  Result<std::unique_ptr<Server>> server =
+      Server::bind(options.server, (*stack)->engine(), server_deps(*texts, deps, model));
+  if (!server) {
+    (*stack)->stop(clock, clock.after_us(0));
+    return fail(server.error());
+  }
+  print_ready((*server)->url(), model, **stack, options);
+  const Result<void> served = (*server)->serve(signals.token());
+  const bool whole = (*stack)->stop(clock, clock.after_us(std::int64_t{options.server.drain_ms} * 1000));
+  const int status = served ? 0 : fail(served.error());
+  if (!whole) {
+    std::fprintf(stderr, "cairn: left with a call that hangs in storage\n");
+    std::fflush(nullptr);
+    _exit(status);
+  }
+  return status;
+}
+
+}  // namespace
+
+int run_serve(const VerbInput& input) {
+  ServeOptions serve_options;
+  OptionSet options;
+  serve_options.bind(options);
+  const Parsed parsed = parse(options, input,
+                              {"cairn serve MODEL_DIR [options]",
+                               "OpenAI-compatible server for the model in a Hugging Face directory. KV that it "
+                               "computes is kept in host RAM and in the stores, and "
+                               "found again by this instance, by others on the same store, and after a restart.\n\n"
+                               "  cairn serve models/SmolLM2-135M-Instruct --store file:///srv/kv"},
+                              1);
+  if (parsed.done) return parsed.status;
+  return serve(parsed.loaded.positional[0], serve_options, input);
+}
+
+}  // namespace cairn
