@@ -8,8 +8,7 @@ struct Avx2 {
   struct F {
     __m256 a, b;
   };
-  static constexpr int kRows = 6, kBothRows = 2, kBurn = 6;
-  static constexpr bool kFullPanel = false;
+  static constexpr int kRows = 6, kWideRows = 3, kBothRows = 1, kBurn = 6;
 
   static F load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
   static void store(float* p, F x) {

@@ -6,8 +6,7 @@ namespace {
 
 struct Avx512 {
   using F = __m512;
-  static constexpr int kRows = 12, kBothRows = 6, kBurn = 12;
-  static constexpr bool kFullPanel = true;
+  static constexpr int kRows = 12, kWideRows = 12, kBothRows = 6, kBurn = 12;
 
   static F load(const float* p) { return _mm512_loadu_ps(p); }
   static void store(float* p, F x) { _mm512_storeu_ps(p, x); }

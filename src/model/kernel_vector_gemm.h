@@ -15,10 +15,23 @@ constexpr std::size_t kDepthOfPass = 512;  // k of one walk: a half panel of it 
 template <class V, int R>
 struct TileShape {
   static constexpr bool kBoth = R <= V::kBothRows;
-  static constexpr int kVectors = (R == 1 || V::kFullPanel) ? 2 : 1;
+  static constexpr int kVectors = R <= V::kWideRows ? 2 : 1;
 };
 
-template <class V, int R, int S, int kParity>
+// The first tile of a panel meets cold weights: it asks for them this many words ahead (8 KiB).
+constexpr std::size_t kPrefetchWords = 2048;
+
+enum class Weights { kCold, kWarm };
+
+template <Weights kWeights>
+__attribute__((always_inline)) inline void ask_ahead(const std::uint32_t* words) {
+  if constexpr (kWeights == Weights::kCold) {
+    _mm_prefetch(reinterpret_cast<const char*>(words + kPrefetchWords), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(words + kPrefetchWords + kLanes), _MM_HINT_T0);
+  }
+}
+
+template <class V, int R, int S, int kParity, Weights kWeights>
 __attribute__((always_inline)) inline void half_chains(const float* a, std::size_t a_stride, const std::uint32_t* b,
                                                        typename V::F (&acc)[R][S]) {
   using F = typename V::F;
@@ -29,6 +42,7 @@ __attribute__((always_inline)) inline void half_chains(const float* a, std::size
   }
 #pragma GCC unroll 4
   for (std::size_t j = 0; j < kBlockK / 2; ++j) {
+    if constexpr (kParity == 0) ask_ahead<kWeights>(b + j * kPanelColumns);
     F column[S];
 #pragma GCC unroll 2
     for (int s = 0; s < S; ++s) {
@@ -70,7 +84,7 @@ __attribute__((always_inline)) inline void both_chains(const float* a, std::size
 }
 
 // c[R][S × 16] += the blocks of k of one walk.
-template <class V, int R>
+template <class V, int R, Weights kWeights>
 __attribute__((noinline)) void tile(const float* a, std::size_t a_stride, const std::uint32_t* b, std::size_t k,
                                     float* c) {
   using F = typename V::F;
@@ -92,10 +106,10 @@ __attribute__((noinline)) void tile(const float* a, std::size_t a_stride, const 
     } else {
       alignas(64) float even[static_cast<std::size_t>(R * S) * kLanes];
       F acc[R][S];
-      half_chains<V, R, S, 0>(at, a_stride, words, acc);
+      half_chains<V, R, S, 0, kWeights>(at, a_stride, words, acc);
 #pragma GCC unroll 32
       for (int i = 0; i < R * S; ++i) V::store(even + static_cast<std::size_t>(i) * kLanes, acc[i / S][i % S]);
-      half_chains<V, R, S, 1>(at, a_stride, words, acc);
+      half_chains<V, R, S, 1, kWeights>(at, a_stride, words, acc);
 #pragma GCC unroll 32
       for (int i = 0; i < R * S; ++i) {
         const std::size_t offset = static_cast<std::size_t>(i) * kLanes;
@@ -131,7 +145,12 @@ void pass(const GemmCall& call, std::size_t row, std::size_t rows) {
       const std::size_t depth = call.k - k < kDepthOfPass ? call.k - k : kDepthOfPass;
       const std::uint32_t* b = call.b + k / 2 * kPanelColumns + column;
       for (std::size_t r = 0; r < rows; r += R) {
-        tile<V, R>(call.a + (row + r) * call.a_stride + k, call.a_stride, b, depth, c + r * width);
+        const float* a = call.a + (row + r) * call.a_stride + k;
+        if (r == 0) {
+          tile<V, R, Weights::kCold>(a, call.a_stride, b, depth, c);
+        } else {
+          tile<V, R, Weights::kWarm>(a, call.a_stride, b, depth, c + r * width);
+        }
       }
     }
     store_tile<V>(call, row, rows, column, width, c);
