@@ -1,6 +1,7 @@
 // Reads one JSON object from standard input and answers with one on standard output, so that a script can compare the
 // text room with the programs it follows. {"model_dir", "cases": [{"text", "add", "parse"}]} -> {"cases": [{"ids",
 // "text", "streamed", "all"}]}; {"template", "requests": [...]} -> {"requests": [{"text"} or {"error"}]}.
+#include <cstdio>
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -79,6 +80,6 @@ Json answer_template(const Json& ask) {
 int main() {
   const std::string input{std::istreambuf_iterator<char>(std::cin), {}};
   const auto ask = nlohmann::ordered_json::parse(input);
-  std::cout << (ask.contains("template") ? cairn::answer_template(ask) : cairn::answer_tokenizer(ask)).dump() << '\n';
-  return 0;
+  const auto answer = ask.contains("template") ? cairn::answer_template(ask) : cairn::answer_tokenizer(ask);
+  return std::puts(answer.dump().c_str()) < 0 ? 1 : 0;
 }

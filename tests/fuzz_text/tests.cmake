@@ -1,0 +1,6 @@
+if(CAIRN_FUZZ)
+  find_package(nlohmann_json 3.11 REQUIRED)
+  cairn_fuzzer(NAME tokenizer_fuzz SOURCE ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/tokenizer_fuzz.cc DEPENDS text)
+  target_include_directories(tokenizer_fuzz PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(tokenizer_fuzz PRIVATE nlohmann_json::nlohmann_json GTest::gtest)
+endif()
