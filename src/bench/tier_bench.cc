@@ -80,6 +80,7 @@ class TierBench {
       fio_puts.push_back(fio(FioDirection::kWrite));
       puts.push_back(phase(Verb::kPut, ids, report_.put));
       fio_gets.push_back(fio(FioDirection::kRead));
+      forget_fio();
       if (!report_.direct) forget_pages();
       std::vector<KvBlockId> shuffled = ids;
       for (std::size_t i = shuffled.size(); i > 1; --i) std::swap(shuffled[i - 1], shuffled[random_.below(i)]);
@@ -142,6 +143,14 @@ class TierBench {
       best = std::max(best, run_fio({directory_, direction, report_.direct, report_.data_bytes, 4, block_size}));
     }
     return best;
+  }
+
+  // The next round writes new files, as the tier does: overwriting is another thing.
+  void forget_fio() const {
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(directory_, ignored)) {
+      if (entry.is_regular_file(ignored)) fs::remove(entry.path(), ignored);
+    }
   }
 
   // GB/s of all ids through the tier, with a bounded number of batches in flight.

@@ -1,1 +1,7 @@
-cairn_test(NAME tier DEPENDS tier kv io telemetry)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(FUSE3 IMPORTED_TARGET fuse3)
+set(fuse_libs "")
+if(FUSE3_FOUND)
+  set(fuse_libs PkgConfig::FUSE3)
+endif()
+cairn_test(NAME tier DEPENDS tier kv io telemetry LIBS ${fuse_libs})
