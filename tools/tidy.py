@@ -100,12 +100,25 @@ def check_bans(root, files):
                     yield f"{path}:{number}: banned here: {re.search(pattern, code).group(0).strip()}; use {instead}"
 
 
+def stand_ins(root):
+    """source -> the test that covers it in place of a mirror, from tools/mirrors.txt."""
+    file = root / "tools/mirrors.txt"
+    rows = [line.split() for line in file.read_text().split("\n") if line and not line.startswith("#")] if file.exists() else []
+    return {row[0]: row[1] for row in rows}
+
+
 def check_mirrors(root, files):
-    known = set(files)
+    known, instead = set(files), stand_ins(root)
     for path in files:
         match = re.fullmatch(r"src/(\w+)/(\w+)\.cc", path)
-        if match and match.group(1) != "apps" and f"tests/{match.group(1)}/{match.group(2)}_test.cc" not in known:
-            yield f"{path}: no mirror tests/{match.group(1)}/{match.group(2)}_test.cc"
+        if not match or match.group(1) == "apps":
+            continue
+        mirror = instead.get(path, f"tests/{match.group(1)}/{match.group(2)}_test.cc")
+        if mirror not in known:
+            yield f"{path}: no mirror {mirror}"
+    for path in instead:
+        if path not in known:
+            yield f"tools/mirrors.txt: names {path}, which does not exist"
 
 
 def exceptions(root):

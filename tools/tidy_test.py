@@ -59,6 +59,12 @@ class Tidy(unittest.TestCase):
     def test_a_missing_mirror_is_found(self):
         self.expect("no mirror", tests__io__file_test_DOT_cc=None)
 
+    def test_another_test_may_stand_in_for_a_mirror(self):
+        named = {"tests__io__file_test_DOT_cc": None, "tests__contract__all_test_DOT_cc": "TEST(A, B) {}\n"}
+        self.assertEqual(self.faults(tools__mirrors_DOT_txt="src/io/file.cc tests/contract/all_test.cc\n", **named), [])
+        self.expect("no mirror tests/contract/gone_test.cc", tools__mirrors_DOT_txt="src/io/file.cc tests/contract/gone_test.cc\n", **named)
+        self.expect("names src/io/gone.cc", tools__mirrors_DOT_txt="src/io/gone.cc tests/contract/all_test.cc\n")
+
     def test_sizes_are_found(self):
         self.expect("501 lines", src__io__file_DOT_cc="int x;\n" * 501)
         self.expect("251 lines", src__io__file_DOT_h="int x;\n" * 251)
