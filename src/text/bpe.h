@@ -24,11 +24,11 @@ struct BpeMerge {
 };
 
 struct BpeConfig {
-  std::unordered_map<std::string, TokenId> vocabulary;  // spelling -> id
-  std::vector<BpeMerge> merges;                         // in order of rank
-  std::optional<TokenId> unknown;                       // for bytes without a token; without it such bytes vanish
-  bool fuse_unknown = false;                            // neighbouring unknown bytes give one id
-  bool ignore_merges = false;                           // a piece that is itself a token is taken whole
+  std::unordered_map<std::string, TokenId> vocabulary = {};  // spelling -> id
+  std::vector<BpeMerge> merges = {};                         // in order of rank
+  std::optional<TokenId> unknown = {};                       // for bytes without a token; without it such bytes vanish
+  bool fuse_unknown = false;                                 // neighbouring unknown bytes give one id
+  bool ignore_merges = false;                                // a piece that is itself a token is taken whole
 };
 
 // Immutable after make(); encode() from any thread, each with a Scratch of its own.

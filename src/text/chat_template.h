@@ -21,18 +21,18 @@ inline constexpr std::size_t kTemplateOutputBytesMax = 64 * 1024 * 1024;
 inline constexpr std::size_t kTemplateMemoryBytesMax = 256 * 1024 * 1024;  // intermediate values per rendering
 
 struct ChatMessage {
-  std::string role, content;
+  std::string role = {}, content = {};
   std::string
       extra_json;  // further fields as one JSON object ("name", "tool_calls", "content" of other types); may be empty
 };
 
 struct ChatRequest {
-  std::vector<ChatMessage> messages;
+  std::vector<ChatMessage> messages = {};
   bool add_generation_prompt = true;
-  std::string bos_token, eos_token;
-  std::string tools_json;      // JSON array; empty: `tools` is none
-  std::string variables_json;  // JSON object of further template variables ("enable_thinking"); may be empty
-  std::optional<std::int64_t> now_unix_s;  // defines strftime_now (UTC) where the template asks for it
+  std::string bos_token = {}, eos_token = {};
+  std::string tools_json = {};      // JSON array; empty: `tools` is none
+  std::string variables_json = {};  // JSON object of further template variables ("enable_thinking"); may be empty
+  std::optional<std::int64_t> now_unix_s = {};  // defines strftime_now (UTC) where the template asks for it
 };
 
 struct TemplateNode;

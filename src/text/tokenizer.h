@@ -30,7 +30,7 @@ struct DecodeOptions {
 
 // Contents of the files of a model directory; an empty one is absent (only tokenizer_json is required).
 struct TokenizerFiles {
-  std::string tokenizer_json, tokenizer_config_json, generation_config_json, chat_template_jinja;
+  std::string tokenizer_json = {}, tokenizer_config_json = {}, generation_config_json = {}, chat_template_jinja = {};
 };
 
 // Immutable after load; const members from any thread.
