@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <vector>
 
 namespace cairn {
@@ -56,7 +57,11 @@ std::vector<utf8proc_int32_t> decompose(std::string_view text) {
   for (auto run = points.begin(); run != points.end();) {
     run = std::find_if(run, points.end(), [&](auto point) { return combining(point) != 0; });
     const auto end = std::find_if(run, points.end(), [&](auto point) { return combining(point) == 0; });
-    std::stable_sort(run, end, [&](auto a, auto b) { return combining(a) < combining(b); });
+    // Canonical order keeps equal classes as they stand: the position decides between them.
+    std::vector<std::tuple<utf8proc_propval_t, std::ptrdiff_t, utf8proc_int32_t>> marks;
+    for (auto mark = run; mark != end; ++mark) marks.emplace_back(combining(*mark), mark - run, *mark);
+    std::sort(marks.begin(), marks.end());
+    std::transform(marks.begin(), marks.end(), run, [](const auto& mark) { return std::get<2>(mark); });
     run = end;
   }
   return points;
