@@ -24,7 +24,7 @@ struct PoolState {
   ThreadPoolConfig config;
   std::string name;
   Mutex mutex;
-  CondVar work_arrived;
+  CondVar work_arrived, stuck_came_back;
   Task* head CAIRN_GUARDED_BY(mutex) = nullptr;
   Task* tail CAIRN_GUARDED_BY(mutex) = nullptr;
   std::uint32_t queued CAIRN_GUARDED_BY(mutex) = 0;
@@ -67,6 +67,7 @@ void work(const std::shared_ptr<PoolState>& state, PoolState::Worker& self) {
   else
     --state->active;
   self.ended = true;
+  state->stuck_came_back.notify_all();
   state->mutex.unlock();
 }
 
@@ -99,6 +100,8 @@ class ThreadPool final : public Executor {
       MutexLock lock(state_->mutex);
       state_->closing = true;
       state_->work_arrived.notify_all();
+      while (state_->stuck > 0 && state_->stuck_came_back.wait_for_us(state_->mutex, state_->config.stuck_patience_us)) {
+      }
     }
     close_threads();
     for (;;) {  // what no thread was left to run; its batch is over, so this is quick

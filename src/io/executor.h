@@ -34,9 +34,10 @@ struct ThreadPoolConfig {
   std::uint32_t threads = 4;
   std::uint32_t queue_max = 1024;
   std::uint32_t stuck_threads_max = 8;
+  std::int64_t stuck_patience_us = 2'000'000;  // destruction waits so long for threads that were written off
 };
-// Destruction joins idle threads; threads still stuck in a call are left behind and counted (the process then leaves
-// by `_exit`: see apps).
+// Destruction joins the threads; those still stuck in a call after the patience are left behind (the process then
+// leaves by `_exit`: see apps).
 std::unique_ptr<Executor> make_thread_pool(const ThreadPoolConfig& config, const char* name);
 
 }  // namespace cairn

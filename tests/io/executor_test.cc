@@ -110,10 +110,26 @@ TEST(Executor, AThreadThatHangsIsReplacedUpToABound) {
   EXPECT_TRUE(ran);
 }
 
+TEST(Executor, StoppingWaitsForAThreadThatComesBackSoon) {
+  Latch hang;
+  std::atomic<bool> ended{false};
+  CallTask task([&] {
+    hang.wait();
+    ended = true;
+  });
+  auto pool = make_thread_pool({.threads = 1, .queue_max = 10, .stuck_threads_max = 1}, "test");
+  ASSERT_TRUE(pool->submit(task));
+  hang.until_waiting(1);
+  ASSERT_TRUE(pool->abandon_thread_of(task));
+  hang.open();
+  pool.reset();
+  EXPECT_TRUE(ended);
+}
+
 TEST(Executor, StoppingLeavesAHangingThreadBehind) {
   auto hang = std::make_shared<Latch>();
   auto task = std::make_unique<CallTask>([hang] { hang->wait(); });
-  auto pool = make_thread_pool({.threads = 1, .queue_max = 10, .stuck_threads_max = 1}, "test");
+  auto pool = make_thread_pool({.threads = 1, .queue_max = 10, .stuck_threads_max = 1, .stuck_patience_us = 1000}, "test");
   ASSERT_TRUE(pool->submit(*task));
   hang->until_waiting(1);
   ASSERT_TRUE(pool->abandon_thread_of(*task));

@@ -92,7 +92,7 @@ TEST_F(FileTierTest, ErrorsOfTheSystemAreMissesOrFailuresNeverBytes) {
                                                                    {EACCES, Outcome::kMiss, MissReason::kDenied},
                                                                    {EIO, Outcome::kFailed, MissReason::kFailed}};
   for (const auto& [code, outcome, reason] : cases) {
-    faults.on_read = [code = code] { return -code; };
+    faults.on_read = [failure = code] { return -failure; };
     const BlockSlot row = world.get(*tier, 0);
     EXPECT_EQ(row.outcome, outcome) << code;
     EXPECT_EQ(row.reason, reason) << code;
