@@ -13,9 +13,12 @@ Result<LoadPolicy> parse_load_policy(std::string_view text) {
 
 std::string_view to_string(LoadPolicy policy) {
   switch (policy) {
-    case LoadPolicy::kAuto: return "auto";
-    case LoadPolicy::kAlways: return "always";
-    case LoadPolicy::kNever: return "never";
+    case LoadPolicy::kAuto:
+      return "auto";
+    case LoadPolicy::kAlways:
+      return "always";
+    case LoadPolicy::kNever:
+      return "never";
   }
   return "unknown";
 }

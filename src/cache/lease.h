@@ -42,8 +42,8 @@ struct LeaseState {
   LeaseState& operator=(const LeaseState&) = delete;
 
   std::vector<ChunkId> chunks;
-  std::vector<TierMask> where;      // by chunk: tiers that were found to have all wanted shards
-  std::vector<std::uint8_t> served; // by chunk: the tier it was loaded from; kNoTier: not loaded
+  std::vector<TierMask> where;       // by chunk: tiers that were found to have all wanted shards
+  std::vector<std::uint8_t> served;  // by chunk: the tier it was loaded from; kNoTier: not loaded
   LoadPolicy policy = LoadPolicy::kAuto;
   std::vector<LentBlock> lent;
 

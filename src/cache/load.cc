@@ -11,18 +11,27 @@ namespace {
 MissReason reason_of(const BlockSlot& slot) {
   switch (slot.outcome) {
     case Outcome::kMiss:
-      return slot.reason == MissReason::kNone || slot.reason == MissReason::kAbsent ? MissReason::kVanished : slot.reason;
-    case Outcome::kCorrupt: return MissReason::kCorrupt;
-    case Outcome::kRefused: return slot.reason == MissReason::kNone ? MissReason::kBusy : slot.reason;
-    default: return slot.reason == MissReason::kNone ? MissReason::kFailed : slot.reason;
+      return slot.reason == MissReason::kNone || slot.reason == MissReason::kAbsent ? MissReason::kVanished
+                                                                                    : slot.reason;
+    case Outcome::kCorrupt:
+      return MissReason::kCorrupt;
+    case Outcome::kRefused:
+      return slot.reason == MissReason::kNone ? MissReason::kBusy : slot.reason;
+    default:
+      return slot.reason == MissReason::kNone ? MissReason::kFailed : slot.reason;
   }
 }
 
 }  // namespace
 
 LoadJob::LoadJob(CacheState& state, Load& op)
-    : Job(&op), state_(state), op_(op), lease_(op.lease.state()), began_us_(state.now_us),
-      chunks_(op.into.size() / state.shards.size()), end_(chunks_.size()) {
+    : Job(&op),
+      state_(state),
+      op_(op),
+      lease_(op.lease.state()),
+      began_us_(state.now_us),
+      chunks_(op.into.size() / state.shards.size()),
+      end_(chunks_.size()) {
   CAIRN_CHECK(op.into.size() % state.shards.size() == 0, "a load names memory for every wanted shard of a chunk");
   CAIRN_CHECK(op.first_chunk + chunks_.size() <= op.lease.chunks(), "a load beyond its lease");
   for (std::size_t i = 0; i < op.into.size(); ++i) {
@@ -182,7 +191,8 @@ void LoadJob::end_at(std::size_t chunk, MissReason reason) {
   end_reason_ = reason;
   for (auto& [number, work] : state_.under_way) {
     if (work->owner != this || work->batch.verb != Verb::kGet) continue;
-    const bool wanted = std::any_of(work->rows.begin(), work->rows.end(), [&](std::uint32_t row) { return row < end_; });
+    const bool wanted =
+        std::any_of(work->rows.begin(), work->rows.end(), [&](std::uint32_t row) { return row < end_; });
     if (!wanted) state_.cancel(*work);
   }
 }
@@ -217,7 +227,8 @@ double LoadJob::remaining_us(std::size_t first) const {
   std::array<std::uint64_t, ChunkTally::kTiersMax> left{}, moved = read_bytes_;
   for (std::size_t c = first; c < end_; ++c) {
     const Chunk& chunk = chunks_[c];
-    if (chunk.left != 0 && (chunk.phase == Phase::kOpen || chunk.phase == Phase::kReading)) left[fastest(chunk.left)] += state_.chunk_bytes();
+    if (chunk.left != 0 && (chunk.phase == Phase::kOpen || chunk.phase == Phase::kReading))
+      left[fastest(chunk.left)] += state_.chunk_bytes();
   }
   for (const auto& [number, work] : state_.under_way) {
     if (work->owner != this || work->batch.verb != Verb::kGet) continue;

@@ -63,11 +63,11 @@ class LoadJob final : public Job {
   std::shared_ptr<LeaseState> lease_;
   std::int64_t began_us_;
   std::vector<Chunk> chunks_;
-  std::size_t end_;               // chunks from here on are given up
+  std::size_t end_;  // chunks from here on are given up
   MissReason end_reason_ = MissReason::kNone;
   bool closing_ = false;
   Result<void> result_;
-  std::int64_t leave_us_ = 0;     // when to go without batches that do not come back
+  std::int64_t leave_us_ = 0;  // when to go without batches that do not come back
   std::uint32_t reads_ = 0;
   std::array<std::int64_t, ChunkTally::kTiersMax> first_start_us_{};  // by tier: when reading began
   std::array<std::uint64_t, ChunkTally::kTiersMax> read_bytes_{};     // by tier: verified so far by finished batches

@@ -77,7 +77,8 @@ void LoadJob::leave_claims() {
     if (chunks_[c].phase != Phase::kWaiting) continue;
     const auto found = state_.claims.find(id(c).key);
     if (found != state_.claims.end()) {
-      std::erase_if(found->second.waiting, [&](const auto& waiter) { return waiter.first == this && waiter.second == c; });
+      std::erase_if(found->second.waiting,
+                    [&](const auto& waiter) { return waiter.first == this && waiter.second == c; });
     }
     chunks_[c].phase = Phase::kOpen;
   }

@@ -14,8 +14,12 @@ namespace {
 class LookupJob final : public Job {
  public:
   LookupJob(CacheState& state, Lookup& op)
-      : Job(&op), state_(state), op_(op), began_us_(state.now_us),
-        policy_(op.policy == LoadPolicy::kAuto ? state.config.load_policy : op.policy), where_(op.chunks.size(), 0) {}
+      : Job(&op),
+        state_(state),
+        op_(op),
+        began_us_(state.now_us),
+        policy_(op.policy == LoadPolicy::kAuto ? state.config.load_policy : op.policy),
+        where_(op.chunks.size(), 0) {}
 
   void returned(Work& work) override;
   Deadline step(std::int64_t now_us) override;
@@ -99,7 +103,8 @@ void LookupJob::ask_near() {
                                  tier.tier->usage().capacity_bytes);
     auto work = state_.make(pin ? Verb::kLend : Verb::kContains, t);
     for (std::size_t c = 0; c < op_.chunks.size(); ++c) {
-      for (const std::uint32_t shard : state_.shards) work->add({op_.chunks[c], shard}, {}, static_cast<std::uint32_t>(c));
+      for (const std::uint32_t shard : state_.shards)
+        work->add({op_.chunks[c], shard}, {}, static_cast<std::uint32_t>(c));
     }
     state_.submit(std::move(work), this, {began_us_ + state_.stall_us()});
   }

@@ -30,8 +30,10 @@ PutTargets put_targets(std::span<const TierRole> tiers) {
   PutTargets targets;
   for (std::size_t t = 0; t < tiers.size(); ++t) {
     if (!tiers[t].writable || !tiers[t].allowed) continue;
-    if (tiers[t].near && targets.near == kNoTier) targets.near = t;
-    else targets.far = static_cast<TierMask>(targets.far | tier_bit(t));
+    if (tiers[t].near && targets.near == kNoTier)
+      targets.near = t;
+    else
+      targets.far = static_cast<TierMask>(targets.far | tier_bit(t));
   }
   return targets;
 }

@@ -18,9 +18,9 @@ inline constexpr std::size_t fastest(TierMask mask) {
 }
 
 struct LoadPlanInput {
-  std::span<const std::uint8_t> tier;          // of each found chunk, in prefix order
-  std::span<const TierRate> rates;             // by tier
-  std::span<const std::uint64_t> queued_bytes; // by tier: our own transfers ahead of this one
+  std::span<const std::uint8_t> tier;           // of each found chunk, in prefix order
+  std::span<const TierRate> rates;              // by tier
+  std::span<const std::uint64_t> queued_bytes;  // by tier: our own transfers ahead of this one
   std::uint64_t chunk_bytes = 0;
   double chunk_tokens = 0;
   double prefill_tokens_per_s = 0;  // 0: not measured: load everything

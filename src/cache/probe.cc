@@ -8,9 +8,12 @@ CacheProbe::CacheProbe(Metrics& metrics, std::span<const std::string> tiers) {
     PerTier made{};
     made.hit_chunks = &metrics.counter("cairn_cache_hit_chunks_total", "chunks served, by tier", labels);
     made.hit_bytes = &metrics.counter("cairn_cache_hit_bytes_total", "bytes served, by tier", labels);
-    made.stored_blocks = &metrics.counter("cairn_cache_stored_blocks_total", "blocks that the tier reported stored", labels);
-    made.stored_bytes = &metrics.counter("cairn_cache_stored_bytes_total", "bytes that the tier reported stored", labels);
-    made.not_stored = &metrics.counter("cairn_cache_not_stored_blocks_total", "blocks refused, failed or skipped", labels);
+    made.stored_blocks =
+        &metrics.counter("cairn_cache_stored_blocks_total", "blocks that the tier reported stored", labels);
+    made.stored_bytes =
+        &metrics.counter("cairn_cache_stored_bytes_total", "bytes that the tier reported stored", labels);
+    made.not_stored =
+        &metrics.counter("cairn_cache_not_stored_blocks_total", "blocks refused, failed or skipped", labels);
     made.opened = &metrics.counter("cairn_cache_breaker_opened_total", "times the breaker opened", labels);
     made.stalls = &metrics.counter("cairn_cache_stalls_total", "transfers and questions given up as stalled", labels);
     made.breaker = &metrics.gauge("cairn_cache_breaker_state", "0 closed, 1 open, 2 half-open", labels);
@@ -20,13 +23,15 @@ CacheProbe::CacheProbe(Metrics& metrics, std::span<const std::string> tiers) {
   }
   for (std::size_t reason = 1; reason < missed_.size(); ++reason) {
     const Labels labels{{"reason", std::string(to_string(static_cast<MissReason>(reason)))}};
-    missed_[reason] = &metrics.counter("cairn_cache_missed_chunks_total", "wanted chunks not served, by reason", labels);
+    missed_[reason] =
+        &metrics.counter("cairn_cache_missed_chunks_total", "wanted chunks not served, by reason", labels);
   }
   shared_loads_ = &metrics.counter("cairn_cache_shared_loads_total", "chunks that waited for another request's load");
   promoted_bytes_ = &metrics.counter("cairn_cache_promoted_bytes_total", "bytes put into the near tier after a load");
-  dropped_blocks_ =
-      &metrics.counter("cairn_cache_write_through_dropped_blocks_total", "background stores given up before they began");
-  dropped_bytes_ = &metrics.counter("cairn_cache_write_through_dropped_bytes_total", "bytes of dropped background stores");
+  dropped_blocks_ = &metrics.counter("cairn_cache_write_through_dropped_blocks_total",
+                                     "background stores given up before they began");
+  dropped_bytes_ =
+      &metrics.counter("cairn_cache_write_through_dropped_bytes_total", "bytes of dropped background stores");
   waiting_bytes_ = &metrics.gauge("cairn_cache_write_through_waiting_bytes", "bytes waiting for slower tiers");
   inflight_bytes_ = &metrics.gauge("cairn_cache_inflight_bytes", "bytes of loads and saves under way");
   lookup_seconds_ = &metrics.histogram("cairn_cache_lookup_seconds", "time of a lookup",
@@ -39,7 +44,8 @@ void CacheProbe::loaded(std::size_t tier, std::uint64_t chunks, std::uint64_t by
 }
 
 void CacheProbe::missed(MissReason reason, std::uint64_t chunks) {
-  if (chunks != 0 && reason != MissReason::kNone) missed_[static_cast<std::size_t>(reason)]->add(static_cast<double>(chunks));
+  if (chunks != 0 && reason != MissReason::kNone)
+    missed_[static_cast<std::size_t>(reason)]->add(static_cast<double>(chunks));
 }
 
 void CacheProbe::missed(const ChunkTally& tally) {

@@ -167,14 +167,18 @@ void SaveJob::far_ended(const Work& work, End end) {
     Row& block = rows_[work.rows[i]];
     mark_saving(block, work.rows[i], work.tier, false);
     block.writing = static_cast<TierMask>(block.writing & ~tier_bit(work.tier));
-    if (end == End::kBack && work.slots[i].outcome == Outcome::kDone) block.stored = true;
-    else state_.probe.not_stored(work.tier);
+    if (end == End::kBack && work.slots[i].outcome == Outcome::kDone)
+      block.stored = true;
+    else
+      state_.probe.not_stored(work.tier);
   }
 }
 
 void SaveJob::ended(const Work& work, End end) {
-  if (work.tier == near_) near_ended(work, end);
-  else far_ended(work, end);
+  if (work.tier == near_)
+    near_ended(work, end);
+  else
+    far_ended(work, end);
 }
 
 void SaveJob::returned(Work& work) { ended(work, End::kBack); }

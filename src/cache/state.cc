@@ -39,8 +39,13 @@ void Work::add(const KvBlockId& id, Scatter scatter, std::uint32_t row) {
 
 CacheState::CacheState(const CacheConfig& with, std::vector<std::unique_ptr<Tier>> fastest_first,
                        std::vector<std::uint32_t> wanted, std::vector<std::uint64_t> bytes, const CacheDeps& with_deps)
-    : config(with), deps(with_deps), owned(std::move(fastest_first)), shards(std::move(wanted)),
-      block_bytes(std::move(bytes)), probe(deps.metrics, names_of(owned)), returns(std::make_shared<ReturnBox>(done)) {
+    : config(with),
+      deps(with_deps),
+      owned(std::move(fastest_first)),
+      shards(std::move(wanted)),
+      block_bytes(std::move(bytes)),
+      probe(deps.metrics, names_of(owned)),
+      returns(std::make_shared<ReturnBox>(done)) {
   for (const std::uint64_t block : block_bytes) {
     bytes_per_chunk += block;
     segment_bytes = std::max(segment_bytes, std::min(block, std::uint64_t{1} << segment_log2_for(block)));
@@ -152,9 +157,12 @@ void CacheState::settle_rows(Work& work) {
         set_breaker(work.tier, before);
         break;
       }
-      default: good(work.tier, kind); break;
+      default:
+        good(work.tier, kind);
+        break;
     }
-    if (work.batch.verb == Verb::kReturn || slot.outcome == Outcome::kFailed || slot.outcome == Outcome::kRefused) continue;
+    if (work.batch.verb == Verb::kReturn || slot.outcome == Outcome::kFailed || slot.outcome == Outcome::kRefused)
+      continue;
     if (done_row) {
       index.add(key_of(slot.id), work.tier, now_us);
     } else {
@@ -180,7 +188,8 @@ void CacheState::cancel(Work& work) {
 }
 
 bool CacheState::abandonable(const Work& work) const {
-  return std::all_of(work.memory.begin(), work.memory.end(), [](const MemoryRef& piece) { return piece.region != nullptr; });
+  return std::all_of(work.memory.begin(), work.memory.end(),
+                     [](const MemoryRef& piece) { return piece.region != nullptr; });
 }
 
 void CacheState::abandon(Work& work) {

@@ -23,12 +23,12 @@
 namespace cairn {
 
 // Named bounds. What has a configuration field stands in config.h.
-inline constexpr std::size_t kJobsMax = 4096;                    // operations under way; more come back at once
-inline constexpr std::uint64_t kBatchBytesMax = 64 * kMiB;       // one batch of a load or save
-inline constexpr std::uint32_t kLoadBatchesMax = 4;              // of one load at a time
-inline constexpr std::uint32_t kThroughBlocksMax = 4;            // background stores of one tier at a time
-inline constexpr std::int64_t kTransferMaxUs = 30'000'000;       // any transfer, however slowly it moves
-inline constexpr std::int64_t kIndexTrustUs = 60'000'000;        // others may evict from a shared tier
+inline constexpr std::size_t kJobsMax = 4096;               // operations under way; more come back at once
+inline constexpr std::uint64_t kBatchBytesMax = 64 * kMiB;  // one batch of a load or save
+inline constexpr std::uint32_t kLoadBatchesMax = 4;         // of one load at a time
+inline constexpr std::uint32_t kThroughBlocksMax = 4;       // background stores of one tier at a time
+inline constexpr std::int64_t kTransferMaxUs = 30'000'000;  // any transfer, however slowly it moves
+inline constexpr std::int64_t kIndexTrustUs = 60'000'000;   // others may evict from a shared tier
 inline constexpr std::size_t kIndexEntriesMax = 1u << 18;
 inline constexpr std::size_t kEventsMax = 1u << 16;
 
@@ -48,9 +48,9 @@ struct Work {
   std::vector<std::pair<std::size_t, std::size_t>> pieces;  // of each slot: first and count in `memory`
   std::uint64_t bytes = 0;
   std::int64_t submitted_us = 0;
-  std::int64_t progress_us = 0;     // when it left the tier's queue, then when a segment was last seen verified
+  std::int64_t progress_us = 0;  // when it left the tier's queue, then when a segment was last seen verified
   std::uint64_t segments_seen = 0;
-  bool held = false;                // its memory is held until it comes back
+  bool held = false;  // its memory is held until it comes back
   bool cancelled = false;
 };
 
@@ -62,7 +62,7 @@ class Job {
   virtual void returned(Work& work) = 0;           // one of its batches came back
   virtual Deadline step(std::int64_t now_us) = 0;  // does what can be done; when to be asked again
   virtual void cancel(Error error) = 0;            // ends soon, with this result
-  Operation* const operation;  // null for the cache's own work
+  Operation* const operation;                      // null for the cache's own work
   bool finished = false;
   std::uint32_t works = 0;  // batches under way
 };
@@ -91,8 +91,8 @@ struct Claim {  // a chunk that a load is bringing; others wait instead of loadi
 class WriteThrough;
 
 struct CacheState {
-  CacheState(const CacheConfig& with, std::vector<std::unique_ptr<Tier>> fastest_first, std::vector<std::uint32_t> wanted,
-             std::vector<std::uint64_t> bytes, const CacheDeps& with_deps);
+  CacheState(const CacheConfig& with, std::vector<std::unique_ptr<Tier>> fastest_first,
+             std::vector<std::uint32_t> wanted, std::vector<std::uint64_t> bytes, const CacheDeps& with_deps);
   ~CacheState();
 
   // Batches.
@@ -105,7 +105,7 @@ struct CacheState {
   void abandon_all(Job& job);
   bool abandonable(const Work& work) const;  // false: memory that cannot be held, so it must come back first
   bool room_for(std::uint64_t bytes, std::uint64_t batched_bytes = 0) const;  // batched: with others of one batch
-  bool watch(Work& work);  // true: progress since the last look
+  bool watch(Work& work);                                                     // true: progress since the last look
 
   // Breakers.
   bool allows(std::size_t tier) const { return tiers[tier].breaker.allows(); }
@@ -135,7 +135,7 @@ struct CacheState {
   Index index{kIndexEntriesMax, kIndexTrustUs};
   std::shared_ptr<ReturnBox> returns;
   std::map<std::uint64_t, std::unique_ptr<Work>> under_way;  // by submission
-  std::map<std::uint64_t, std::unique_ptr<Job>> jobs;  // by arrival
+  std::map<std::uint64_t, std::unique_ptr<Job>> jobs;        // by arrival
   std::unordered_map<ChunkKey, Claim> claims;
   std::map<BlockKey, TierMask> saving;  // puts to far tiers, under way or queued
   WriteThrough* through = nullptr;      // one of `jobs`

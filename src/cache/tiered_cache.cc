@@ -31,7 +31,8 @@ void reject(const Command& command, Result<void> result) {
     auto& op = static_cast<Load&>(*command.op);
     op.chunks_loaded = 0;
     op.tally = {};
-    op.tally.missed[kBusy] = static_cast<std::uint32_t>(op.lease.chunks() - std::min(op.lease.chunks(), op.first_chunk));
+    op.tally.missed[kBusy] =
+        static_cast<std::uint32_t>(op.lease.chunks() - std::min(op.lease.chunks(), op.first_chunk));
   } else {
     static_cast<Save&>(*command.op).chunks_saved = 0;
   }
@@ -129,10 +130,12 @@ void OpenCache::execute(const Command& command) {
       return;
     case Request::kCancel:
       for (auto& [number, job] : state_.jobs) {
-        if (job->operation == command.op && !job->finished) job->cancel({ErrorCode::kCancelled, "cancelled by the caller"});
+        if (job->operation == command.op && !job->finished)
+          job->cancel({ErrorCode::kCancelled, "cancelled by the caller"});
       }
       return;
-    default: break;
+    default:
+      break;
   }
   if (state_.jobs.size() > kJobsMax) return reject(command, {});
   std::unique_ptr<Job> job;
@@ -188,7 +191,8 @@ Deadline OpenCache::advance() {
 
 bool OpenCache::at_rest() {
   MutexLock lock(intake_mutex_);
-  return intake_.empty() && early_.empty() && state_.jobs.size() == 1 && state_.through->empty() && state_.under_way.empty();
+  return intake_.empty() && early_.empty() && state_.jobs.size() == 1 && state_.through->empty() &&
+         state_.under_way.empty();
 }
 
 void OpenCache::wait_us(std::int64_t timeout_us) {
@@ -234,7 +238,8 @@ Result<std::unique_ptr<TieredCache>> TieredCache::open(const CacheConfig& config
                                                        std::vector<std::uint64_t> block_bytes, const CacheDeps& deps) {
   CAIRN_TRY_VOID(config.validate());
   if (fastest_first.size() > ChunkTally::kTiersMax) return invalid("more than 8 tiers");
-  if (shards.empty() || shards.size() != block_bytes.size()) return invalid("one block size for each of at least one shard");
+  if (shards.empty() || shards.size() != block_bytes.size())
+    return invalid("one block size for each of at least one shard");
   if (std::find(block_bytes.begin(), block_bytes.end(), 0u) != block_bytes.end()) return invalid("a block of no bytes");
   return std::unique_ptr<TieredCache>(
       std::make_unique<OpenCache>(config, std::move(fastest_first), std::move(shards), std::move(block_bytes), deps));

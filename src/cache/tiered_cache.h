@@ -109,7 +109,7 @@ class TieredCache {
   // came back. `false`: stores were dropped (and counted) or memory is still held: leave by _exit.
   virtual bool drain(Deadline deadline) = 0;
   virtual std::span<const std::unique_ptr<Tier>> tiers() const = 0;
-  virtual EventQueue& events() = 0;  // what became stored or went away, for a router
+  virtual EventQueue& events() = 0;         // what became stored or went away, for a router
   virtual std::int64_t now_us() const = 0;  // of the deps' clock
 };
 

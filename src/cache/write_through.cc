@@ -32,12 +32,15 @@ void WriteThrough::add(std::size_t near, const std::vector<Item>& items) {
 void WriteThrough::count_dropped(std::uint64_t blocks, std::uint64_t bytes) {
   dropped_blocks_ += blocks;
   state_.probe.write_through_dropped(blocks, bytes);
-  state_.deps.log.warn("cache.write_through.drop", {{"blocks", blocks}, {"bytes", bytes}, {"waiting_bytes", waiting_bytes_}});
+  state_.deps.log.warn("cache.write_through.drop",
+                       {{"blocks", blocks}, {"bytes", bytes}, {"waiting_bytes", waiting_bytes_}});
 }
 
 void WriteThrough::returned(Work& work) {
-  if (work.batch.verb == Verb::kLend) lend_returned(work);
-  else put_returned(work);
+  if (work.batch.verb == Verb::kLend)
+    lend_returned(work);
+  else
+    put_returned(work);
 }
 
 void WriteThrough::lend_returned(Work& work) {
@@ -54,9 +57,12 @@ void WriteThrough::lend_returned(Work& work) {
     const bool pinned = block.pinned && !closed_;
     for (std::size_t t = 0; t < state_.tiers.size(); ++t) {
       if ((far & tier_bit(t)) == 0) continue;
-      if (pinned) queues_[t].push_back(number);
-      else if (work.slots[i].outcome == Outcome::kDone) skip(number, t);
-      else settle(number, t);
+      if (pinned)
+        queues_[t].push_back(number);
+      else if (work.slots[i].outcome == Outcome::kDone)
+        skip(number, t);
+      else
+        settle(number, t);
     }
   }
 }
@@ -92,7 +98,8 @@ void WriteThrough::start(std::size_t tier) {
     skip(queue.front(), tier);
     queue.pop_front();
   }
-  while (!queue.empty() && writing_[tier] < kThroughBlocksMax && state_.room_for(blocks_.at(queue.front()).item.bytes)) {
+  while (!queue.empty() && writing_[tier] < kThroughBlocksMax &&
+         state_.room_for(blocks_.at(queue.front()).item.bytes)) {
     const Block& block = blocks_.at(queue.front());
     auto put = state_.make(Verb::kPut, tier);
     put->add(block.item.id, Scatter(&block.lent.lent, 1), static_cast<std::uint32_t>(queue.front()));

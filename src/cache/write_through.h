@@ -41,14 +41,14 @@ class WriteThrough final : public Job {
   void lend_returned(Work& work);
   void put_returned(Work& work);
   void start(std::size_t tier);
-  void skip(std::uint64_t number, std::size_t tier);   // this block will not go to this tier
-  void settle(std::uint64_t number, std::size_t tier); // done with this tier, one way or the other
+  void skip(std::uint64_t number, std::size_t tier);    // this block will not go to this tier
+  void settle(std::uint64_t number, std::size_t tier);  // done with this tier, one way or the other
   void count_dropped(std::uint64_t blocks, std::uint64_t bytes);
 
   CacheState& state_;
-  std::map<std::uint64_t, Block> blocks_;         // by arrival; from add() to the last tier
-  std::vector<std::deque<std::uint64_t>> queues_; // by tier: pinned blocks that have not begun
-  std::map<std::size_t, std::uint32_t> writing_;  // by tier: puts under way
+  std::map<std::uint64_t, Block> blocks_;          // by arrival; from add() to the last tier
+  std::vector<std::deque<std::uint64_t>> queues_;  // by tier: pinned blocks that have not begun
+  std::map<std::size_t, std::uint32_t> writing_;   // by tier: puts under way
   std::uint64_t next_ = 0, waiting_bytes_ = 0, dropped_blocks_ = 0;
   bool closed_ = false;
 };

@@ -69,8 +69,11 @@ Result<std::unique_ptr<CacheConnector>> CacheConnector::make(const ConnectorConf
 }
 
 CacheConnector::CacheConnector(const ConnectorConfig& config, Deps deps, std::unique_ptr<ScratchPages> scratch)
-    : config_(config), deps_(std::move(deps)), chunk_tokens_(deps_.layout.spec().chunk_tokens),
-      page_tokens_(deps_.layout.spec().page_tokens), scratch_(std::move(scratch)) {}
+    : config_(config),
+      deps_(std::move(deps)),
+      chunk_tokens_(deps_.layout.spec().chunk_tokens),
+      page_tokens_(deps_.layout.spec().page_tokens),
+      scratch_(std::move(scratch)) {}
 
 CacheConnector::~CacheConnector() {
   CAIRN_CHECK(under_way_.empty() && waiting_.empty(), "the connector was destroyed with transfers under way");
@@ -82,7 +85,9 @@ MemoryRef CacheConnector::page_memory(PageId page) const {
   return {deps_.pool.data() + offset, deps_.page_stride, &deps_.pool, MemoryKind::kHost, 0};
 }
 
-bool CacheConnector::held(PageId page) const { return deps_.pool.held(page.index * deps_.page_stride, deps_.page_stride); }
+bool CacheConnector::held(PageId page) const {
+  return deps_.pool.held(page.index * deps_.page_stride, deps_.page_stride);
+}
 
 Match CacheConnector::match(const MatchRequest& request) {
   std::unique_ptr<Sequence>& slot = sequences_[request.id];
@@ -127,7 +132,8 @@ void CacheConnector::load(RequestId id, TokenRange tokens, std::span<const PageI
   CAIRN_CHECK(found != sequences_.end() && found->second->answered, "a load without a match");
   Sequence& sequence = *found->second;
   CAIRN_CHECK(sequence.loading == nullptr, "one load of a request at a time");
-  CAIRN_CHECK(!tokens.empty() && tokens.begin % page_tokens_ == 0 && tokens.end % page_tokens_ == 0, "a load of whole pages");
+  CAIRN_CHECK(!tokens.empty() && tokens.begin % page_tokens_ == 0 && tokens.end % page_tokens_ == 0,
+              "a load of whole pages");
   CAIRN_CHECK(pages.size() == tokens.size() / page_tokens_, "a load names each of its pages");
   auto transfer = std::make_unique<LoadTransfer>(queue_, id);
   transfer->tokens = tokens;
@@ -233,9 +239,12 @@ TransferReport CacheConnector::poll() {
 
 void CacheConnector::returned(Transfer& transfer) {
   switch (transfer.kind) {
-    case Transfer::Kind::kLookup: return lookup_returned(static_cast<LookupTransfer&>(transfer));
-    case Transfer::Kind::kLoad: return load_returned(static_cast<LoadTransfer&>(transfer));
-    case Transfer::Kind::kSave: return save_returned(static_cast<SaveTransfer&>(transfer));
+    case Transfer::Kind::kLookup:
+      return lookup_returned(static_cast<LookupTransfer&>(transfer));
+    case Transfer::Kind::kLoad:
+      return load_returned(static_cast<LoadTransfer&>(transfer));
+    case Transfer::Kind::kSave:
+      return save_returned(static_cast<SaveTransfer&>(transfer));
   }
 }
 
@@ -266,7 +275,8 @@ void CacheConnector::load_returned(LoadTransfer& transfer) {
     sequence.served.push_back(op.lease.state()->served[op.first_chunk + c]);
   }
   if (op.chunks_loaded != 0) {
-    sequence.saved_chunks = std::max(sequence.saved_chunks, transfer.first + static_cast<std::uint32_t>(op.chunks_loaded));
+    sequence.saved_chunks =
+        std::max(sequence.saved_chunks, transfer.first + static_cast<std::uint32_t>(op.chunks_loaded));
   }
   for (std::size_t r = 0; r < op.tally.missed.size(); ++r) {
     if (op.tally.missed[r] != 0) sequence.load_reason = static_cast<MissReason>(r);
@@ -286,7 +296,9 @@ void CacheConnector::observe_prefill(std::size_t tokens, std::int64_t elapsed_us
   prefill_us_ = prefill_us_ * kPrefillKeep + static_cast<double>(elapsed_us);
 }
 
-double CacheConnector::prefill_tokens_per_s() const { return prefill_us_ == 0 ? 0 : prefill_tokens_ / prefill_us_ * 1e6; }
+double CacheConnector::prefill_tokens_per_s() const {
+  return prefill_us_ == 0 ? 0 : prefill_tokens_ / prefill_us_ * 1e6;
+}
 
 RequestTally CacheConnector::tally(RequestId id, std::uint64_t prompt_tokens, std::uint64_t device_tokens) {
   TokenSources sources;

@@ -25,8 +25,8 @@ struct ConnectorConfig {
 class CacheConnector final : public Connector {
  public:
   struct Deps {
-    TieredCache& cache;      // opened for page_map's shards and block_bytes
-    MemoryRegion& pool;      // the engine's pages, page_stride apart from the region's beginning
+    TieredCache& cache;  // opened for page_map's shards and block_bytes
+    MemoryRegion& pool;  // the engine's pages, page_stride apart from the region's beginning
     const BlockLayout& layout;
     Digest store_root;
     PageMap pages;
@@ -44,11 +44,13 @@ class CacheConnector final : public Connector {
   void observe_prefill(std::size_t tokens, std::int64_t elapsed_us) override;
   RequestTally tally(RequestId id, std::uint64_t prompt_tokens, std::uint64_t device_tokens) override;
   void release(RequestId id) override;
-  bool idle() const override { return under_way_.empty() && waiting_.empty() && report_.loaded.empty() && report_.saved.empty(); }
+  bool idle() const override {
+    return under_way_.empty() && waiting_.empty() && report_.loaded.empty() && report_.saved.empty();
+  }
   std::uint32_t chunk_tokens() const override { return chunk_tokens_; }
 
   double prefill_tokens_per_s() const;
-  bool held(PageId page) const;  // an abandoned transfer may still touch it: not to be reused
+  bool held(PageId page) const;                // an abandoned transfer may still touch it: not to be reused
   CompletionQueue& queue() { return queue_; }  // wait_us() on it wakes when something came back
 
  private:
@@ -75,9 +77,9 @@ class CacheConnector final : public Connector {
   CompletionQueue queue_;
   std::unordered_map<RequestId, std::unique_ptr<Sequence>> sequences_;
   std::unordered_map<Operation*, std::unique_ptr<Transfer>> under_way_;
-  std::deque<std::unique_ptr<LoadTransfer>> waiting_;  // for scratch pages; at most one a request
-  std::unordered_map<RequestId, std::uint32_t> saves_; // under way, by request
-  TransferReport report_;                              // for the next poll
+  std::deque<std::unique_ptr<LoadTransfer>> waiting_;   // for scratch pages; at most one a request
+  std::unordered_map<RequestId, std::uint32_t> saves_;  // under way, by request
+  TransferReport report_;                               // for the next poll
   double prefill_tokens_ = 0, prefill_us_ = 0;
 };
 

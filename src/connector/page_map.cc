@@ -34,8 +34,7 @@ Result<PageMap> PageMap::make(const BlockLayout& layout, const KvRange& range, s
       continue;
     }
     for (std::uint32_t layer = part.layer_begin; layer < part.layer_end; ++layer) {
-      const std::uint64_t run =
-          layout.page_bytes({layer, layer + 1, part.head_begin, part.head_end}) / planes[layer];
+      const std::uint64_t run = layout.page_bytes({layer, layer + 1, part.head_begin, part.head_end}) / planes[layer];
       for (std::uint32_t plane = 0; plane < planes[layer] && run != 0; ++plane) {
         const std::uint64_t offset = layout.offset(range, layer, plane, part.head_begin);
         if (!cell.pieces.empty() && cell.pieces.back().first + cell.pieces.back().second == offset) {

@@ -27,7 +27,8 @@ Result<std::unique_ptr<ScratchPages>> ScratchPages::make(std::uint32_t pages, st
 
 std::vector<MemoryRef> ScratchPages::take(std::size_t count) {
   const auto usable = [](const MemoryRef& page) { return !page.region->held(page.offset(), page.size); };
-  const auto end = std::stable_partition(free_.begin(), free_.end(), [&](const MemoryRef& page) { return !usable(page); });
+  const auto end =
+      std::stable_partition(free_.begin(), free_.end(), [&](const MemoryRef& page) { return !usable(page); });
   if (static_cast<std::size_t>(free_.end() - end) < count) return {};
   std::vector<MemoryRef> pages(free_.end() - static_cast<std::ptrdiff_t>(count), free_.end());
   free_.resize(free_.size() - count);

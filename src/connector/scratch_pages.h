@@ -14,7 +14,8 @@ namespace cairn {
 class ScratchPages {
  public:
   // Also keeps two pieces of `padding_bytes` zeros: one that is read only, one that loads write zeros to.
-  static Result<std::unique_ptr<ScratchPages>> make(std::uint32_t pages, std::uint64_t page_stride, std::uint64_t padding_bytes);
+  static Result<std::unique_ptr<ScratchPages>> make(std::uint32_t pages, std::uint64_t page_stride,
+                                                    std::uint64_t padding_bytes);
 
   // Distinct pages, or none at all when there are not enough free ones.
   std::vector<MemoryRef> take(std::size_t count);

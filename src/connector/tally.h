@@ -22,7 +22,7 @@ struct TokenSources {
   bool asked = false;                    // a lookup answered
   std::uint32_t first_chunk = 0;         // of that lookup
   std::uint32_t leased_chunks = 0;
-  ChunkTally lookup;                     // its missed chunks
+  ChunkTally lookup;                           // its missed chunks
   MissReason load_reason = MissReason::kBusy;  // why leased chunks were not loaded; kBusy: the engine asked for fewer
 };
 

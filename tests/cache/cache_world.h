@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "cache/tiered_cache.h"
 #include "cache/fake_tier.h"
+#include "cache/tiered_cache.h"
 
 namespace cairn::test {
 
@@ -43,7 +43,8 @@ class CacheWorld {
     cache->drain({clock.now_us()});
     run(0);
     cache.reset();
-    while (queue.poll() != nullptr) {}
+    while (queue.poll() != nullptr) {
+    }
   }
 
   // Everything that is due now.
@@ -80,12 +81,18 @@ class CacheWorld {
       clock.advance_us(std::max<std::int64_t>(next_us - clock.now_us(), 1));
     }
   }
-  void take_back() { while (queue.poll() != nullptr) ++returned; }
-  void settle() { turn(); take_back(); }
+  void take_back() {
+    while (queue.poll() != nullptr) ++returned;
+  }
+  void settle() {
+    turn();
+    take_back();
+  }
 
   // One chunk's memory: `shards` blocks of two pieces each.
   MemoryRef piece(std::size_t block, std::size_t half) const {
-    return {region->data() + block * kBlockBytes + half * kBlockBytes / 2, kBlockBytes / 2, region.get(), MemoryKind::kHost, 0};
+    return {region->data() + block * kBlockBytes + half * kBlockBytes / 2, kBlockBytes / 2, region.get(),
+            MemoryKind::kHost, 0};
   }
   struct Memory {
     std::vector<std::vector<MemoryRef>> blocks;
@@ -93,7 +100,8 @@ class CacheWorld {
   };
   Memory memory(std::size_t first_block, std::size_t chunks) const {
     Memory made;
-    for (std::size_t i = 0; i < chunks * shard_ids.size(); ++i) made.blocks.push_back({piece(first_block + i, 0), piece(first_block + i, 1)});
+    for (std::size_t i = 0; i < chunks * shard_ids.size(); ++i)
+      made.blocks.push_back({piece(first_block + i, 0), piece(first_block + i, 1)});
     for (const auto& block : made.blocks) made.scatters.emplace_back(block);
     return made;
   }
@@ -106,7 +114,8 @@ class CacheWorld {
     std::size_t right = 0;
     for (std::size_t c = 0; c < chunks.size() && (c + 1) * shard_ids.size() <= from.scatters.size(); ++c) {
       for (std::size_t s = 0; s < shard_ids.size(); ++s) {
-        if (gather(from.scatters[c * shard_ids.size() + s]) != bytes_of({chunks[c], shard_ids[s]}, kBlockBytes)) return right;
+        if (gather(from.scatters[c * shard_ids.size() + s]) != bytes_of({chunks[c], shard_ids[s]}, kBlockBytes))
+          return right;
       }
       ++right;
     }

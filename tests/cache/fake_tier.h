@@ -117,7 +117,8 @@ class FakeTier final : public Tier {
     if (!run.hangs && !options_.lends) busy_until_us_ = batch.verb == Verb::kContains ? busy_until_us_ : at_us;
     verbs.push_back(batch.verb);
     rows_asked += batch.slots.size();
-    if (batch.verb == Verb::kGet) for (const BlockSlot& slot : batch.slots) ++gets[slot.id];
+    if (batch.verb == Verb::kGet)
+      for (const BlockSlot& slot : batch.slots) ++gets[slot.id];
     running_.push_back(std::move(run));
   }
   void cancel(Batch& batch) override {
@@ -167,7 +168,9 @@ class FakeTier final : public Tier {
   // Contents, by hand.
   void plant(const KvBlockId& id, std::uint64_t size) { store(id, bytes_of(id, size)); }
   void plant_bytes(const KvBlockId& id, std::vector<std::byte> bytes) { store(id, std::move(bytes)); }
-  void erase(const KvBlockId& id) { if (!pins_.contains(id)) blocks_.erase(id); }
+  void erase(const KvBlockId& id) {
+    if (!pins_.contains(id)) blocks_.erase(id);
+  }
   bool has(const KvBlockId& id) const { return blocks_.contains(id); }
   std::vector<std::byte> content(const KvBlockId& id) const {
     const auto* block = blocks_.at(id).get();
@@ -217,7 +220,8 @@ class FakeTier final : public Tier {
   bool advance(Running& run) {
     Batch& batch = *run.batch;
     const std::int64_t now_us = clock_.now_us();
-    if (run.start_us <= now_us && batch.started_us.load() == 0) batch.started_us.store(std::max<std::int64_t>(run.start_us, 1));
+    if (run.start_us <= now_us && batch.started_us.load() == 0)
+      batch.started_us.store(std::max<std::int64_t>(run.start_us, 1));
     if (run.cancelled && !run.deaf) {
       for (BlockSlot& slot : batch.slots) {
         if (slot.outcome != Outcome::kPending) continue;
@@ -271,7 +275,8 @@ class FakeTier final : public Tier {
     }
     const std::vector<std::byte>* source = &bytes;
     if (swaps_bytes && blocks_.size() > 1) {
-      auto other = std::find_if(blocks_.begin(), blocks_.end(), [&](const auto& entry) { return entry.first != slot.id; });
+      auto other =
+          std::find_if(blocks_.begin(), blocks_.end(), [&](const auto& entry) { return entry.first != slot.id; });
       source = &other->second->bytes;
     }
     scatter(*source, slot.memory);

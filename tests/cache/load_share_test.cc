@@ -12,7 +12,10 @@ const FakeTier::Options kFile{.name = "file", .latency_us = 1000, .bytes_per_s =
 
 struct Pair {
   Pair(CacheWorld& world, std::span<const ChunkId> chunks)
-      : one_memory(world.memory(0, chunks.size())), two_memory(world.memory(100, chunks.size())), one(world.queue), two(world.queue) {
+      : one_memory(world.memory(0, chunks.size())),
+        two_memory(world.memory(100, chunks.size())),
+        one(world.queue),
+        two(world.queue) {
     one.lease = world.find(chunks);
     two.lease = world.find(chunks);
     one.into = one_memory.scatters;

@@ -1,7 +1,7 @@
 // A load fills exactly the leading chunks that it claims, with the right bytes, and ends in time whatever tiers do.
-#include "cache/cache_world.h"
-
 #include <gtest/gtest.h>
+
+#include "cache/cache_world.h"
 
 namespace cairn::test {
 namespace {
@@ -11,7 +11,8 @@ const FakeTier::Options kFile{.name = "file", .latency_us = 1000, .bytes_per_s =
 const FakeTier::Options kBucket{.name = "s3", .latency_us = 5000, .bytes_per_s = 8'192'000};
 
 struct Loading {
-  Loading(CacheWorld& world, std::span<const ChunkId> chunks, PrefixLease lease, std::size_t first_block = 0, double prefill = 0)
+  Loading(CacheWorld& world, std::span<const ChunkId> chunks, PrefixLease lease, std::size_t first_block = 0,
+          double prefill = 0)
       : memory(world.memory(first_block, chunks.size())), op(world.queue) {
     op.lease = std::move(lease);
     op.into = memory.scatters;

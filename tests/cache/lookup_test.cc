@@ -1,8 +1,7 @@
 // A lookup finds the longest stored prefix over all tiers, leases it, and says why the rest was not found; in time.
-#include "cache/cache_world.h"
-
 #include <gtest/gtest.h>
 
+#include "cache/cache_world.h"
 #include "cache/lease.h"
 
 namespace cairn::test {

@@ -73,7 +73,8 @@ TEST(PlanLoad, EqualsTheBestOfAllPlans) {
 }
 
 TEST(PutTargets, NearIsTheFirstThatLendsAndOthersFollow) {
-  const std::array<TierRole, 4> roles{{{true, true, true}, {false, true, true}, {false, false, true}, {false, true, false}}};
+  const std::array<TierRole, 4> roles{
+      {{true, true, true}, {false, true, true}, {false, false, true}, {false, true, false}}};
   const PutTargets targets = put_targets(roles);
   EXPECT_EQ(targets.near, 0u);
   EXPECT_EQ(targets.far, tier_bit(1));

@@ -1,7 +1,7 @@
 // A save reports as stored only what a tier reported stored, and writes nothing twice.
-#include "cache/cache_world.h"
-
 #include <gtest/gtest.h>
+
+#include "cache/cache_world.h"
 
 namespace cairn::test {
 namespace {
@@ -21,7 +21,9 @@ struct Saving {
   Save op;
 };
 
-std::size_t puts(const FakeTier& tier) { return static_cast<std::size_t>(std::count(tier.verbs.begin(), tier.verbs.end(), Verb::kPut)); }
+std::size_t puts(const FakeTier& tier) {
+  return static_cast<std::size_t>(std::count(tier.verbs.begin(), tier.verbs.end(), Verb::kPut));
+}
 
 TEST(Save, GoesToTheNearTierAtOnceAndToTheOthersBehindIt) {
   CacheWorld world({kRam, kFile}, {}, 2);
@@ -108,7 +110,8 @@ TEST(Save, CountsAChunkOnlyWithAllItsShards) {
   Saving save(world, chunks);
   world.until_back(save.op);
   std::size_t whole = 0;
-  for (const ChunkId& chunk : chunks) whole += world.fakes[0]->has({chunk, 0}) && world.fakes[0]->has({chunk, 1}) ? 1 : 0;
+  for (const ChunkId& chunk : chunks)
+    whole += world.fakes[0]->has({chunk, 0}) && world.fakes[0]->has({chunk, 1}) ? 1 : 0;
   EXPECT_EQ(save.op.chunks_saved, whole);
   EXPECT_GT(whole, 0u);
   EXPECT_LT(whole, 40u);

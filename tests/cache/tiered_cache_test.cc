@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
 
 #include "cache/cache_world.h"
+#include "tier/ram_tier.h"
 
 namespace cairn::test {
 namespace {
@@ -52,7 +55,8 @@ TEST(TieredCache, CancelBringsEachKindOfOperationBackOnce) {
   world.cache->save(save);
   world.settle();
   world.returned = 0;
-  for (Operation* op : {static_cast<Operation*>(&lookup), static_cast<Operation*>(&load), static_cast<Operation*>(&save)}) {
+  for (Operation* op :
+       {static_cast<Operation*>(&lookup), static_cast<Operation*>(&load), static_cast<Operation*>(&save)}) {
     world.cache->cancel(*op);
     EXPECT_LE(world.until_back(*op), 20'000);
     ASSERT_FALSE(op->result());
@@ -78,7 +82,6 @@ TEST(TieredCache, RefusesNewOperationsAfterDrain) {
   EXPECT_EQ(op.tally.missed[static_cast<std::size_t>(MissReason::kBusy)], 2u);
 }
 
-
 TEST(TieredCache, DrainWithoutTimeDropsPendingStoresAndSaysSo) {
   CacheWorld world({kRam, kFile});
   const auto chunks = chunks_of(1, 40);
@@ -97,14 +100,72 @@ TEST(TieredCache, DrainWithoutTimeDropsPendingStoresAndSaysSo) {
   EXPECT_GE(world.counter("cairn_cache_write_through_dropped_blocks_total"), 36);
 }
 
-TEST(TieredCache, EventsAreBoundedAndLossIsTold) {
-  EventQueue events(3);
-  for (std::uint32_t i = 0; i < 5; ++i) events.push({CacheEvent::Kind::kStored, 0, {chunk_of(1, i), 0}});
-  const auto taken = events.take();
-  ASSERT_EQ(taken.events.size(), 3u);
-  EXPECT_EQ(taken.events[0].block.chunk.index, 2u);
-  EXPECT_EQ(taken.lost, 2u);
-  EXPECT_EQ(events.take().lost, 0u);
+// The product's arrangement: real RAM tiers with their own threads, the cache's thread, callers of their own.
+TEST(TieredCache, ServesManyThreadsThroughRealTiers) {
+  constexpr std::size_t kThreads = 4, kRounds = 40, kChunks = 6;
+  const SystemClock clock;
+  const auto metrics = make_metrics();
+  std::vector<std::unique_ptr<Tier>> tiers;
+  for (const std::uint64_t blocks : {12u, 400u}) {
+    RamTierConfig config;
+    config.capacity_bytes = blocks * kBlockBytes;
+    config.huge_pages = false;
+    tiers.push_back(std::move(RamTier::open(config, kBlockBytes, {clock, null_log()})).value());
+  }
+  SystemClock deps_clock;
+  const auto cache =
+      std::move(TieredCache::open({}, std::move(tiers), {0}, {kBlockBytes}, {deps_clock, *metrics, null_log()}))
+          .value();
+  std::atomic<std::size_t> loaded{0}, wrong{0};
+  {
+    const CacheThread driver(*cache);
+    const auto work = [&](std::uint64_t number) {
+      MemoryRegion::Options options;
+      options.bytes = kChunks * kBlockBytes;
+      options.huge_pages = options.touch = false;
+      const auto region = std::move(MemoryRegion::make(options)).value();
+      std::vector<MemoryRef> pieces;
+      for (std::size_t c = 0; c < kChunks; ++c) {
+        pieces.push_back({region->data() + c * kBlockBytes, kBlockBytes, region.get(), MemoryKind::kHost, 0});
+      }
+      std::vector<Scatter> scatters;
+      for (const MemoryRef& piece : pieces) scatters.emplace_back(&piece, 1);
+      CompletionQueue queue;
+      const auto wait = [&] {
+        while (queue.wait_us(1'000'000) == nullptr) {
+        }
+      };
+      for (std::size_t round = 0; round < kRounds; ++round) {
+        const auto chunks = chunks_of(1 + (number + round) % 5, kChunks);
+        Lookup lookup(queue);
+        lookup.chunks = chunks;
+        cache->lookup(lookup);
+        wait();
+        Load load(queue);
+        load.into = std::span(scatters).first(lookup.found.chunks());
+        load.lease = std::move(lookup.found);
+        cache->load(load);
+        wait();
+        loaded += load.chunks_loaded;
+        for (std::size_t c = 0; c < load.chunks_loaded; ++c) {
+          if (gather(scatters[c]) != bytes_of({chunks[c], 0}, kBlockBytes)) ++wrong;
+        }
+        for (std::size_t c = 0; c < kChunks; ++c) scatter(bytes_of({chunks[c], 0}, kBlockBytes), scatters[c]);
+        Save save(queue);
+        save.chunks = chunks;
+        save.from = scatters;
+        cache->save(save);
+        if (round % 8 == 7) cache->cancel(save);
+        wait();
+      }
+    };
+    std::vector<std::thread> threads;
+    for (std::uint64_t t = 0; t < kThreads; ++t) threads.emplace_back(work, t);
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_TRUE(cache->drain(deps_clock.after_us(20'000'000)));
+  }
+  EXPECT_EQ(wrong, 0u);
+  EXPECT_GT(loaded, kThreads * kRounds * kChunks / 2);
 }
 
 }  // namespace

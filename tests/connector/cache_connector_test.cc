@@ -17,8 +17,16 @@ TEST(CacheConnector, FindsWhatWasSavedUpToTheLastPageBeforeThePromptsEnd) {
   ConnectorWorld world({kRam, kFile});
   const auto prompt = prompt_of(1, 200);  // three chunks and a tail of 8
   world.store(1, prompt);
-  for (const auto& [tokens, expected] : std::vector<std::pair<std::size_t, std::size_t>>{
-           {200, 192}, {193, 192}, {192, 176}, {191, 128}, {129, 128}, {128, 112}, {65, 64}, {64, 48}, {63, 0}, {1, 0}}) {
+  for (const auto& [tokens, expected] : std::vector<std::pair<std::size_t, std::size_t>>{{200, 192},
+                                                                                         {193, 192},
+                                                                                         {192, 176},
+                                                                                         {191, 128},
+                                                                                         {129, 128},
+                                                                                         {128, 112},
+                                                                                         {65, 64},
+                                                                                         {64, 48},
+                                                                                         {63, 0},
+                                                                                         {1, 0}}) {
     const auto short_prompt = std::span(prompt).first(tokens);
     const Match match = world.matched({10 + tokens}, short_prompt);
     EXPECT_EQ(match.tokens, expected) << tokens;
@@ -128,7 +136,8 @@ TEST(CacheConnector, LoadsWaitForScratchPagesAndOnesThatNeedTooManyAreNotLoaded)
   world.store(1, prompt);
   for (std::uint64_t id = 2; id < 6; ++id) {
     ASSERT_EQ(world.matched({id}, prompt, 48).tokens, 144u);
-    world.connector->load({id}, {48, 192}, world.table(static_cast<std::uint32_t>(id) * 12, 144));  // 3 scratch pages each
+    world.connector->load({id}, {48, 192},
+                          world.table(static_cast<std::uint32_t>(id) * 12, 144));  // 3 scratch pages each
   }
   world.matched({6}, prompt, 48);
   world.connector->load({6}, {48, 80}, world.table(100, 32));  // 3 leading, 3 behind: more than there are
@@ -165,7 +174,8 @@ TEST(CacheConnector, MeasuresPrefillAndFollowsIt) {
 // Whatever tiers do: a page that is called loaded is right, and every account adds up.
 TEST(CacheConnector, AccountsAreExactUnderFaults) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-    ConnectorWorld world({kRam, kFile, {.name = "s3", .latency_us = 30'000}}, seed % 2 == 0 ? ShardGrid{1, 1} : ShardGrid{});
+    ConnectorWorld world({kRam, kFile, {.name = "s3", .latency_us = 30'000}},
+                         seed % 2 == 0 ? ShardGrid{1, 1} : ShardGrid{});
     Random random(seed);
     const auto prompt = prompt_of(seed, 64 + random.below(400));
     world.store(1, prompt);

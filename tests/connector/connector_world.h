@@ -30,8 +30,8 @@ class ConnectorWorld {
  public:
   static constexpr std::uint32_t kPages = 128;
 
-  explicit ConnectorWorld(std::vector<FakeTier::Options> tiers, ShardGrid grid = {}, ConnectorConfig with = {.scratch_pages = 16},
-                          CacheConfig cache_config = {})
+  explicit ConnectorWorld(std::vector<FakeTier::Options> tiers, ShardGrid grid = {},
+                          ConnectorConfig with = {.scratch_pages = 16}, CacheConfig cache_config = {})
       : layout(*BlockLayout::make(small_layout(grid))), metrics(make_metrics()) {
     stride = layout.page_stride(layout.whole());
     MemoryRegion::Options options;
@@ -46,7 +46,9 @@ class ConnectorWorld {
     }
     clock.advance_us(1'000'000);
     PageMap map = *PageMap::make(layout, layout.whole(), stride);
-    cache = std::move(TieredCache::open(cache_config, std::move(owned), map.shards(), map.block_bytes(), {clock, *metrics, null_log()})).value();
+    cache = std::move(TieredCache::open(cache_config, std::move(owned), map.shards(), map.block_bytes(),
+                                        {clock, *metrics, null_log()}))
+                .value();
     connector = std::move(CacheConnector::make(with, {*cache, *pool, layout, {}, map, stride})).value();
   }
   ~ConnectorWorld() {
@@ -87,7 +89,8 @@ class ConnectorWorld {
     for (const TokenId token : tokens.first((page + 1) * 16)) state = state * 6364136223846793005ull + token;
     Random random(state);
     std::vector<std::byte> bytes(stride);
-    for (std::size_t i = 0; i < layout.page_bytes(layout.whole()); ++i) bytes[i] = static_cast<std::byte>(random.next());
+    for (std::size_t i = 0; i < layout.page_bytes(layout.whole()); ++i)
+      bytes[i] = static_cast<std::byte>(random.next());
     return bytes;
   }
   void compute(std::span<const TokenId> tokens, std::uint32_t page, PageId into) const {

@@ -36,7 +36,8 @@ TEST(PageMap, FinerCellsCoverEachByteOnceAndAddPaddingUpToTheirStride) {
         if (piece.data < page.data() || piece.data >= page.data() + stride) {
           EXPECT_GE(at, layout.page_bytes(part)) << "padding stands behind the last tile";
         } else {
-          for (std::uint64_t i = 0; i < piece.size; ++i) ++covered[static_cast<std::size_t>(piece.data - page.data()) + i];
+          for (std::uint64_t i = 0; i < piece.size; ++i)
+            ++covered[static_cast<std::size_t>(piece.data - page.data()) + i];
         }
         at += piece.size;
       }

@@ -53,7 +53,8 @@ void CacheSim::open() {
     }
   }
   const std::vector<std::uint64_t> bytes(shards_.size(), kBytes);
-  cache_ = std::move(TieredCache::open(config_, std::move(tiers), shards_, bytes, {clock_, *metrics_, null_log()})).value();
+  cache_ =
+      std::move(TieredCache::open(config_, std::move(tiers), shards_, bytes, {clock_, *metrics_, null_log()})).value();
 }
 
 void CacheSim::run() {
@@ -64,15 +65,22 @@ void CacheSim::run() {
 void CacheSim::step(int) {
   weather();
   const double dice = random_.uniform();
-  if (dice < 0.35) start_lookup();
-  else if (dice < 0.6) start_save();
-  else if (dice < 0.68 && !asked_.empty()) cache_->cancel(asked_[random_.below(asked_.size())]->op());
-  else if (dice < 0.75) kept_.erase(std::remove_if(kept_.begin(), kept_.end(), [&](Kept& kept) {
-    if (kept.until > now_) return false;
-    if (!right(kept.chunks, kept.memory)) fail("bytes changed after the load had come back");
-    free_memory(kept.memory);
-    return true;
-  }), kept_.end());
+  if (dice < 0.35)
+    start_lookup();
+  else if (dice < 0.6)
+    start_save();
+  else if (dice < 0.68 && !asked_.empty())
+    cache_->cancel(asked_[random_.below(asked_.size())]->op());
+  else if (dice < 0.75)
+    kept_.erase(std::remove_if(kept_.begin(), kept_.end(),
+                               [&](Kept& kept) {
+                                 if (kept.until > now_) return false;
+                                 if (!right(kept.chunks, kept.memory))
+                                   fail("bytes changed after the load had come back");
+                                 free_memory(kept.memory);
+                                 return true;
+                               }),
+                kept_.end());
   pass(static_cast<std::int64_t>(random_.below(random_.chance(0.2) ? 400'000 : 4'000)));
 }
 
@@ -82,14 +90,30 @@ void CacheSim::weather() {
   FakeTier& fake = *fakes_[random_.below(fakes_.size())];
   const bool near = fake.traits().lends;
   switch (random_.below(8)) {
-    case 0: fake.faults = {}; break;
-    case 1: fake.faults.fail = random_.chance(0.3) ? 1 : random_.uniform() * 0.2; break;
-    case 2: fake.faults.miss = random_.uniform() * 0.3; break;
-    case 3: fake.faults.corrupt = random_.uniform() * 0.3; break;
-    case 4: fake.faults.refuse = random_.uniform(); break;
-    case 5: fake.faults.hang = near ? 0 : random_.uniform() * 0.5, fake.faults.deaf = random_.uniform(); break;
-    case 6: fake.evict_some(random_.below(20)); break;
-    default: fake.release_hanging(); break;
+    case 0:
+      fake.faults = {};
+      break;
+    case 1:
+      fake.faults.fail = random_.chance(0.3) ? 1 : random_.uniform() * 0.2;
+      break;
+    case 2:
+      fake.faults.miss = random_.uniform() * 0.3;
+      break;
+    case 3:
+      fake.faults.corrupt = random_.uniform() * 0.3;
+      break;
+    case 4:
+      fake.faults.refuse = random_.uniform();
+      break;
+    case 5:
+      fake.faults.hang = near ? 0 : random_.uniform() * 0.5, fake.faults.deaf = random_.uniform();
+      break;
+    case 6:
+      fake.evict_some(random_.below(20));
+      break;
+    default:
+      fake.release_hanging();
+      break;
   }
 }
 
@@ -182,7 +206,8 @@ void CacheSim::start_save() {
   asked->phase = Asked::Phase::kSave;
   const auto all = chunks_of(1 + random_.below(kSequences), kChunks);
   const std::size_t first = random_.below(kChunks), count = 1 + random_.below(kChunks - first);
-  asked->chunks.assign(all.begin() + static_cast<std::ptrdiff_t>(first), all.begin() + static_cast<std::ptrdiff_t>(first + count));
+  asked->chunks.assign(all.begin() + static_cast<std::ptrdiff_t>(first),
+                       all.begin() + static_cast<std::ptrdiff_t>(first + count));
   if (!take_memory(count * shards(), asked->memory)) return;  // all of it is in use or held
   for (std::size_t i = 0; i < count * shards(); ++i) {
     scatter(bytes_of({asked->chunks[i / shards()], shards_[i % shards()]}, kBytes), asked->memory.scatters[i]);
@@ -196,7 +221,8 @@ void CacheSim::start_save() {
 
 void CacheSim::take_back() {
   while (Operation* op = queue_.poll()) {
-    const auto found = std::find_if(asked_.begin(), asked_.end(), [&](const auto& asked) { return &asked->op() == op; });
+    const auto found =
+        std::find_if(asked_.begin(), asked_.end(), [&](const auto& asked) { return &asked->op() == op; });
     if (found == asked_.end()) return fail("an operation came back that was not asked for");
     std::unique_ptr<Asked> asked = std::move(*found);
     asked_.erase(found);
@@ -213,7 +239,8 @@ void CacheSim::back(std::unique_ptr<Asked> asked) {
   };
   if (asked->phase == Asked::Phase::kLookup) {
     const std::size_t found = asked->lookup.found.chunks();
-    if (asked->lookup.result() && found + sum(asked->lookup.tally.missed) != asked->chunks.size()) fail("a lookup's tally");
+    if (asked->lookup.result() && found + sum(asked->lookup.tally.missed) != asked->chunks.size())
+      fail("a lookup's tally");
     if (asked->lookup.result() && sum(asked->lookup.tally.tier) != found) fail("a lookup's tiers");
     if (found == 0 || random_.chance(0.1)) return;
     asked->load.first_chunk = random_.below(found);
@@ -226,9 +253,13 @@ void CacheSim::back(std::unique_ptr<Asked> asked) {
     if (asked->save.result()) {
       std::size_t whole = 0;
       for (const ChunkId& chunk : asked->chunks) {
-        whole += std::all_of(shards_.begin(), shards_.end(), [&](std::uint32_t shard) {
-          return std::any_of(fakes_.begin(), fakes_.end(), [&](FakeTier* fake) { return fake->ever.contains({chunk, shard}); });
-        }) ? 1 : 0;
+        whole += std::all_of(shards_.begin(), shards_.end(),
+                             [&](std::uint32_t shard) {
+                               return std::any_of(fakes_.begin(), fakes_.end(),
+                                                  [&](FakeTier* fake) { return fake->ever.contains({chunk, shard}); });
+                             })
+                     ? 1
+                     : 0;
       }
       if (asked->save.chunks_saved > whole) fail("a save claims chunks that no tier ever stored");
       chunks_saved += asked->save.chunks_saved;

@@ -15,8 +15,8 @@ namespace cairn::test {
 
 class CacheSim {
  public:
-  static constexpr std::uint64_t kBytes = 256;       // of a block
-  static constexpr std::size_t kSlots = 96;          // blocks of memory
+  static constexpr std::uint64_t kBytes = 256;  // of a block
+  static constexpr std::size_t kSlots = 96;     // blocks of memory
   static constexpr std::uint32_t kSequences = 4, kChunks = 10;
 
   struct Options {

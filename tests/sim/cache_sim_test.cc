@@ -1,12 +1,12 @@
 // Whatever tiers do (delay, fail, hang, refuse, lose, corrupt, write late), the cache gives right bytes or fewer
 // chunks, every operation comes back once, and every bound holds. Seeds replay.
+#include "sim/cache_sim.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <fstream>
 #include <string>
-
-#include "sim/cache_sim.h"
 
 namespace cairn::test {
 namespace {
