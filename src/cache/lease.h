@@ -45,6 +45,7 @@ struct LeaseState {
   std::vector<TierMask> where;       // by chunk: tiers that were found to have all wanted shards
   std::vector<std::uint8_t> served;  // by chunk: the tier it was loaded from; kNoTier: not loaded
   LoadPolicy policy = LoadPolicy::kAuto;
+  bool loading = false;  // its load has begun: no need to pin any more
   std::vector<LentBlock> lent;
 
  private:

@@ -39,6 +39,7 @@ LoadJob::LoadJob(CacheState& state, Load& op)
     for (const MemoryRef& piece : op.into[i]) bytes += piece.size;
     CAIRN_CHECK(bytes == state.block_bytes[i % state.shards.size()], "memory of a load differs from its block");
   }
+  if (lease_ != nullptr) lease_->loading = true;
   for (std::size_t c = 0; c < chunks_.size(); ++c) chunks_[c].left = lease_->where[op.first_chunk + c];
 }
 

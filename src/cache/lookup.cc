@@ -1,10 +1,9 @@
-// Lookup: tiers in this process's memory are asked exactly (and lend what they have), then every slower tier searches
+// Lookup: tiers in this process's memory are asked exactly, then every slower tier searches
 // its prefix length at the same time, until all answered or the deadline passed; then what is known is planned.
 #include <algorithm>
 #include <array>
 #include <vector>
 
-#include "cache/admission.h"
 #include "cache/prefix_search.h"
 #include "cache/state.h"
 
@@ -57,7 +56,6 @@ class LookupJob final : public Job {
   std::vector<TierMask> where_;       // by chunk
   std::vector<std::size_t> unknown_;  // chunks that no near tier has
   std::vector<FarSearch> far_;
-  std::vector<LentBlock> lent_;
   bool skipped_ = false, failed_ = false, timed_out_ = false;
 };
 
@@ -91,17 +89,13 @@ Deadline LookupJob::step(std::int64_t now_us) {
 
 void LookupJob::ask_near() {
   phase_ = Phase::kNear;
-  const std::uint64_t bytes = op_.chunks.size() * state_.chunk_bytes();
   for (std::size_t t = 0; t < state_.tiers.size(); ++t) {
-    TierState& tier = state_.tiers[t];
-    if (!tier.near) continue;
+    if (!state_.tiers[t].near) continue;
     if (!state_.allows(t)) {
       skipped_ = true;
       continue;
     }
-    const bool pin = admits_pins(tier.pinned_bytes, std::min(bytes, tier.tier->usage().used_bytes),
-                                 tier.tier->usage().capacity_bytes);
-    auto work = state_.make(pin ? Verb::kLend : Verb::kContains, t);
+    auto work = state_.make(Verb::kContains, t);
     for (std::size_t c = 0; c < op_.chunks.size(); ++c) {
       for (const std::uint32_t shard : state_.shards)
         work->add({op_.chunks[c], shard}, {}, static_cast<std::uint32_t>(c));
@@ -117,9 +111,6 @@ void LookupJob::near_returned(Work& work) {
       const BlockSlot& slot = work.slots[first + s];
       whole = whole && slot.outcome == Outcome::kDone;
       failed_ = failed_ || slot.outcome == Outcome::kFailed;
-      if (work.batch.verb == Verb::kLend && slot.outcome == Outcome::kDone) {
-        lent_.push_back({slot.id, slot.lent, static_cast<std::uint8_t>(work.tier)});
-      }
     }
     if (whole) where_[work.rows[first]] = static_cast<TierMask>(where_[work.rows[first]] | tier_bit(work.tier));
   }
@@ -229,26 +220,19 @@ std::size_t LookupJob::plan(std::size_t found) const {
 }
 
 void LookupJob::lease(std::size_t chunks) {
-  std::vector<LentBlock> unused;
-  if (chunks == 0) {
-    unused = std::move(lent_);
-  } else {
-    auto lease = std::make_shared<LeaseState>(state_.returns);
-    lease->chunks.assign(op_.chunks.begin(), op_.chunks.begin() + static_cast<std::ptrdiff_t>(chunks));
-    lease->where.assign(where_.begin(), where_.begin() + static_cast<std::ptrdiff_t>(chunks));
-    lease->served.assign(chunks, static_cast<std::uint8_t>(kNoTier));
-    lease->policy = policy_;
-    const std::uint32_t first_index = op_.chunks.front().index;
-    for (LentBlock& block : lent_) {
-      const std::size_t c = block.id.chunk.index - first_index;
-      const bool wanted = c < chunks && (where_[c] & tier_bit(block.tier)) != 0;
-      (wanted ? lease->lent : unused).push_back(block);
-    }
-    for (std::size_t c = 0; c < chunks; ++c) ++op_.tally.tier[fastest(where_[c])];
-    op_.found = PrefixLease(std::move(lease));
+  if (chunks == 0) return;
+  auto lease = std::make_shared<LeaseState>(state_.returns);
+  lease->chunks.assign(op_.chunks.begin(), op_.chunks.begin() + static_cast<std::ptrdiff_t>(chunks));
+  lease->where.assign(where_.begin(), where_.begin() + static_cast<std::ptrdiff_t>(chunks));
+  lease->served.assign(chunks, static_cast<std::uint8_t>(kNoTier));
+  lease->policy = policy_;
+  bool near = false;
+  for (std::size_t c = 0; c < chunks; ++c) {
+    ++op_.tally.tier[fastest(where_[c])];
+    near = near || state_.tiers[fastest(where_[c])].near;
   }
-  lent_.clear();
-  state_.give_back(std::move(unused));
+  if (near) state_.begun.push_back(make_pin_job(state_, lease));
+  op_.found = PrefixLease(std::move(lease));
 }
 
 MissReason LookupJob::reason() const {
@@ -275,7 +259,6 @@ void LookupJob::finish() {
 void LookupJob::cancel(Error error) {
   state_.abandon_all(*this);
   op_.tally = {};
-  lease(0);
   finished = true;
   CompletionQueue::complete(op_, std::move(error));
 }

@@ -29,6 +29,7 @@ inline constexpr std::uint32_t kLoadBatchesMax = 4;         // of one load at a 
 inline constexpr std::uint32_t kThroughBlocksMax = 4;       // background stores of one tier at a time
 inline constexpr std::int64_t kTransferMaxUs = 30'000'000;  // any transfer, however slowly it moves
 inline constexpr std::int64_t kIndexTrustUs = 60'000'000;   // others may evict from a shared tier
+inline constexpr std::int64_t kPinAfterUs = 50'000;         // a lease that nobody loads is pinned from then on
 inline constexpr std::size_t kIndexEntriesMax = 1u << 18;
 inline constexpr std::size_t kEventsMax = 1u << 16;
 
@@ -137,8 +138,10 @@ struct CacheState {
   std::map<std::uint64_t, std::unique_ptr<Work>> under_way;  // by submission
   std::map<std::uint64_t, std::unique_ptr<Job>> jobs;        // by arrival
   std::unordered_map<ChunkKey, Claim> claims;
-  std::map<BlockKey, TierMask> saving;  // puts to far tiers, under way or queued
-  WriteThrough* through = nullptr;      // one of `jobs`
+  std::map<BlockKey, TierMask> saving;      // puts to far tiers, under way or queued
+  WriteThrough* through = nullptr;          // one of `jobs`
+  std::vector<std::unique_ptr<Job>> begun;  // by other jobs; stepped from the next round on
+  bool draining = false;
   std::uint64_t inflight_bytes = 0;
   std::int64_t now_us = 0;
   bool dirty = false;  // something changed for another job: go round again
@@ -152,6 +155,8 @@ struct CacheState {
 };
 
 std::unique_ptr<Job> make_lookup_job(CacheState& state, Lookup& op);
+// Pins what a lease found in near tiers, if nobody loads it soon.
+std::unique_ptr<Job> make_pin_job(CacheState& state, std::weak_ptr<LeaseState> lease);
 std::unique_ptr<Job> make_load_job(CacheState& state, Load& op);
 std::unique_ptr<Job> make_save_job(CacheState& state, Save& op);
 

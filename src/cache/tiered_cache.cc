@@ -112,6 +112,7 @@ bool OpenCache::take_out() {
   {
     MutexLock lock(intake_mutex_);
     commands.swap(intake_);
+    state_.draining = stopped_;
   }
   for (const Command& command : commands) execute(command);
   std::vector<LentBlock> returned = state_.returns->take();
@@ -168,6 +169,11 @@ Deadline OpenCache::step_jobs() {
       ++at;
     }
   }
+  for (std::unique_ptr<Job>& job : state_.begun) {
+    state_.jobs.emplace(++arrivals_, std::move(job));
+    state_.dirty = true;
+  }
+  state_.begun.clear();
   return next;
 }
 

@@ -158,7 +158,7 @@ MemoryRegion::~MemoryRegion() {
 
 void MemoryRegion::hold(std::uint64_t offset, std::uint64_t bytes) {
   if (bytes == 0) return;
-  CAIRN_CHECK(offset + bytes <= size_, "a hold lies outside its region");
+  CAIRN_CHECK(bytes <= size_ && offset <= size_ - bytes, "a hold lies outside its region");
   for (std::uint64_t i = offset / granule_; i <= (offset + bytes - 1) / granule_; ++i) {
     const std::uint16_t before = holds_[i].fetch_add(1, std::memory_order_acq_rel);
     CAIRN_CHECK(before != UINT16_MAX, "too many holds on one granule");
@@ -168,7 +168,7 @@ void MemoryRegion::hold(std::uint64_t offset, std::uint64_t bytes) {
 
 void MemoryRegion::release(std::uint64_t offset, std::uint64_t bytes) {
   if (bytes == 0) return;
-  CAIRN_CHECK(offset + bytes <= size_, "a release lies outside its region");
+  CAIRN_CHECK(bytes <= size_ && offset <= size_ - bytes, "a release lies outside its region");
   for (std::uint64_t i = offset / granule_; i <= (offset + bytes - 1) / granule_; ++i) {
     const std::uint16_t before = holds_[i].fetch_sub(1, std::memory_order_acq_rel);
     CAIRN_CHECK(before != 0, "released memory that was not held");
@@ -178,7 +178,7 @@ void MemoryRegion::release(std::uint64_t offset, std::uint64_t bytes) {
 
 bool MemoryRegion::held(std::uint64_t offset, std::uint64_t bytes) const {
   if (bytes == 0) return false;
-  CAIRN_CHECK(offset + bytes <= size_, "a range lies outside its region");
+  CAIRN_CHECK(bytes <= size_ && offset <= size_ - bytes, "a range lies outside its region");
   for (std::uint64_t i = offset / granule_; i <= (offset + bytes - 1) / granule_; ++i) {
     if (holds_[i].load(std::memory_order_acquire) != 0) return true;
   }

@@ -6,7 +6,6 @@
 
 #include <filesystem>
 
-#include "bench/fio.h"
 #include "tier/temporary_directory.h"
 
 namespace cairn {
@@ -59,16 +58,6 @@ TEST(TierBench, RefusesOptionsThatMeanNothing) {
   options.rounds = 0;
   const SystemClock clock;
   EXPECT_EQ(bench_tier(options, clock, null_log(), {}).error().code, ErrorCode::kInvalid);
-}
-
-TEST(Fio, ItsTerseLineIsRead) {
-  std::string line = "3;fio-3.33;cairn;0;0;1024;2000000";
-  for (int field = 8; field < 48; ++field) line += ";0";
-  line += ";1000000;0";
-  EXPECT_NEAR(parse_fio_terse(line, FioDirection::kRead), 2.048, 1e-9);
-  EXPECT_NEAR(parse_fio_terse(line, FioDirection::kWrite), 1.024, 1e-9);
-  EXPECT_EQ(parse_fio_terse("", FioDirection::kRead), 0);
-  EXPECT_EQ(parse_fio_terse("fio: failed", FioDirection::kRead), 0);
 }
 
 }  // namespace

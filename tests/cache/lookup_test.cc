@@ -116,31 +116,5 @@ TEST(Lookup, PlansByMeasuredSpeedUnlessToldAlways) {
   EXPECT_EQ(op.found.chunks(), 4u);
 }
 
-TEST(Lookup, PinsWhatItLeasesAndReturnsEveryPin) {
-  CacheWorld world({kRam, kFile});
-  const auto chunks = chunks_of(1, 10);
-  world.plant(0, std::span(chunks).first(4));
-  world.plant(0, std::span(chunks).subspan(6, 2));  // behind a hole: not leased, not pinned
-  {
-    const PrefixLease lease = world.find(chunks);
-    EXPECT_EQ(lease.chunks(), 4u);
-    world.settle();
-    EXPECT_EQ(world.fakes[0]->lent(), 4u);
-  }
-  world.settle();
-  EXPECT_EQ(world.fakes[0]->lent(), 0u);
-}
-
-TEST(Lookup, PinsAtMostHalfOfTheNearTier) {
-  FakeTier::Options small = kRam;
-  small.capacity_bytes = 10 * kBlockBytes;
-  CacheWorld world({small});
-  const auto chunks = chunks_of(1, 8);
-  world.plant(0, chunks);
-  const PrefixLease lease = world.find(chunks);
-  EXPECT_EQ(lease.chunks(), 8u) << "found, though not pinned";
-  EXPECT_LE(world.fakes[0]->lent(), 5u);
-}
-
 }  // namespace
 }  // namespace cairn::test

@@ -1,0 +1,122 @@
+// Property: a put is done only when its block is whole and visible; one that fails anywhere leaves nothing.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "tier/fault_calls.h"
+#include "tier/file_tier.h"
+#include "tier/file_world.h"
+
+namespace cairn::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FilePutTest : public testing::Test {
+ protected:
+  FileWorld world;
+  FaultCalls faults;
+};
+
+TEST_F(FilePutTest, AFullDiskRefusesPutsAndLeavesNoFileBehind) {
+  world.calls = &faults;
+  auto tier = world.open();
+  for (int where = 0; where < 3; ++where) {
+    const auto full = [] { return -ENOSPC; };
+    faults.on_allocate = where == 0 ? std::function<int()>(full) : [] { return -EOPNOTSUPP; };
+    faults.on_write = where == 1 ? std::function<int()>(full) : nullptr;
+    faults.on_create = where == 2 ? std::function<int()>(full) : nullptr;
+    EXPECT_EQ(world.put(*tier, 0), Outcome::kRefused) << where;
+    EXPECT_TRUE(world.files(".tmp").empty());
+    EXPECT_TRUE(world.files(".kv").empty());
+  }
+  EXPECT_EQ(tier->report().refused_space, 3u);
+  faults.on_create = nullptr;
+  EXPECT_EQ(world.put(*tier, 0), Outcome::kDone);
+}
+
+TEST_F(FilePutTest, AFileSizeLimitOfTheProcessRefusesLikeAFullDisk) {
+  world.calls = &faults;
+  auto tier = world.open();
+  faults.on_allocate = [] { return -EFBIG; };
+  EXPECT_EQ(world.put(*tier, 0), Outcome::kRefused);
+}
+
+// Every step of a put fails in turn: nothing becomes visible, nothing is left, and the next put works.
+TEST_F(FilePutTest, APutThatFailsAnywhereIsInvisible) {
+  world.calls = &faults;
+  world.config.durability = "full";
+  auto tier = world.open();
+  std::function<int()>* steps[] = {&faults.on_create, &faults.on_write, &faults.on_sync, &faults.on_rename};
+  for (std::function<int()>* step : steps) {
+    *step = [] { return -EIO; };
+    EXPECT_EQ(world.put(*tier, 0), Outcome::kFailed);
+    *step = nullptr;
+    EXPECT_EQ(run(*tier, Verb::kContains, world.id(0)), Outcome::kMiss);
+    EXPECT_TRUE(world.files(".tmp").empty());
+    EXPECT_EQ(tier->usage().used_bytes, 0u);
+  }
+  EXPECT_EQ(world.put(*tier, 0), Outcome::kDone);
+}
+
+TEST_F(FilePutTest, WhatLiesUnderABlocksNameIsReplacedUnlessItIsAWholeFile) {
+  world.calls = &faults;
+  auto tier = world.open();
+  ASSERT_EQ(world.put(*tier, 0), Outcome::kDone);
+  const std::string name = world.file_of(world.id(0));
+  const std::vector<std::function<void()>> plants = {
+      [&] { ASSERT_EQ(mkfifo(name.c_str(), 0600), 0); }, [&] { fs::create_symlink("/etc/hostname", name); },
+      [&] { fs::create_directory(name); }, [&] { std::ofstream(name) << "short"; },
+      [&] { std::ofstream(name).flush(); }};
+  for (std::size_t i = 0; i < plants.size(); ++i) {
+    fs::remove_all(name);
+    plants[i]();
+    EXPECT_NE(run(*tier, Verb::kContains, world.id(0)), Outcome::kDone) << i;
+    EXPECT_EQ(world.put(*tier, 0), Outcome::kDone) << i;
+    EXPECT_EQ(world.get(*tier, 0).outcome, Outcome::kDone) << i;
+    fs::remove_all(name);
+    plants[i]();
+    EXPECT_EQ(world.get(*tier, 0).outcome, Outcome::kCorrupt) << i;
+    EXPECT_EQ(world.get(*tier, 0).outcome, Outcome::kMiss) << i;
+  }
+}
+
+TEST_F(FilePutTest, APutThatIsCutIsNotPublishedAfterwards) {
+  world.calls = &faults;
+  Gate gate;
+  auto tier = world.open();
+  std::atomic<bool> hang{true};
+  faults.on_write = [&] {
+    if (hang.exchange(false)) gate.pass();
+    return 0;
+  };
+  CompletionQueue queue;
+  world.fill(0, 1);
+  Work work(queue, Verb::kPut);
+  work.add(world.id(0), world.pages(0));
+  work.submit(*tier);
+  gate.wait_until_somebody_hangs();
+  tier->cancel(work.batch);
+  ASSERT_EQ(wait_for(queue), &work.batch);
+  EXPECT_EQ(work.slots[0].outcome, Outcome::kFailed);
+  EXPECT_EQ(work.batch.result().error().code, ErrorCode::kCancelled);
+  gate.open();
+  while (world.arena->held_bytes() > 0) std::this_thread::yield();
+  tier.reset();
+  EXPECT_TRUE(world.files(".kv").empty());
+}
+
+TEST_F(FilePutTest, AFullStoreStopsStoringAndCounts) {
+  world.config.capacity_bytes = 2 * (world.block_bytes + 4096) + 100;
+  auto tier = world.open();
+  EXPECT_EQ(world.put(*tier, 0), Outcome::kDone);
+  EXPECT_EQ(world.put(*tier, 1), Outcome::kDone);
+  EXPECT_EQ(world.put(*tier, 2), Outcome::kRefused);
+  EXPECT_EQ(tier->report().refused_capacity, 1u);
+  EXPECT_EQ(run(*tier, Verb::kErase, world.id(0)), Outcome::kDone);
+  EXPECT_EQ(world.put(*tier, 2), Outcome::kDone);
+}
+
+}  // namespace
+}  // namespace cairn::test

@@ -1,0 +1,78 @@
+// Property: damage is put away within bounds, and what dead writers left is swept by age, never a live writer's.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "tier/fault_calls.h"
+#include "tier/file_tier.h"
+#include "tier/file_world.h"
+
+namespace cairn::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FileQuarantineTest : public testing::Test {
+ protected:
+  FileWorld world;
+  FaultCalls faults;
+};
+
+TEST_F(FileQuarantineTest, AnotherChunksFileUnderThisNameIsQuarantined) {
+  auto tier = world.open();
+  ASSERT_EQ(world.put(*tier, 0), Outcome::kDone);
+  ASSERT_EQ(world.put(*tier, 1), Outcome::kDone);
+  fs::create_directories(fs::path(world.file_of(world.id(2))).parent_path());
+  fs::copy_file(world.file_of(world.id(1)), world.file_of(world.id(2)));
+  const BlockSlot row = world.get(*tier, 2);
+  EXPECT_EQ(row.outcome, Outcome::kCorrupt);
+  EXPECT_FALSE(fs::exists(world.file_of(world.id(2))));
+  EXPECT_EQ(world.files(".bad").size(), 1u);
+  EXPECT_EQ(tier->report().second_reads, 1u);
+}
+
+TEST_F(FileQuarantineTest, QuarantineIsBoundedInBytesAndPerMinute) {
+  world.config.quarantine_bytes_max = world.block_bytes * 2 + 2 * 4096;
+  world.config.quarantines_per_minute_max = 4;
+  auto tier = world.open();
+  for (std::uint32_t n = 0; n < 6; ++n) {
+    ASSERT_EQ(world.put(*tier, n), Outcome::kDone);
+    std::fstream file(world.file_of(world.id(n)), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(9000);
+    file.put('\x55').put('\x55').put('\x55');
+  }
+  CompletionQueue queue;
+  for (std::uint32_t n = 0; n < 6; ++n) {
+    Work work(queue, Verb::kGet);
+    work.add(world.id(n), world.pages(1));
+    work.submit(*tier);
+    ASSERT_EQ(wait_for(queue), &work.batch);
+    EXPECT_EQ(work.slots[0].outcome, Outcome::kCorrupt);
+    EXPECT_EQ(work.batch.result().has_value(), n < 4) << n;
+    EXPECT_EQ(fs::exists(world.file_of(world.id(n))), n >= 4) << n;
+  }
+  EXPECT_EQ(world.files(".bad").size(), 2u);
+  EXPECT_EQ(world.log.count("quarantine_stopped"), 2u);
+}
+
+TEST_F(FileQuarantineTest, OldTemporariesAreSweptAndYoungOnesStay) {
+  world.config.orphan_age_s = 100;
+  {
+    auto tier = world.open();
+    ASSERT_EQ(world.put(*tier, 0), Outcome::kDone);
+  }
+  const fs::path fan = fs::path(world.file_of(world.id(0))).parent_path();
+  const fs::path old_one = fan / temp_name(world.id(0).chunk.key, 1), young = fan / temp_name(world.id(0).chunk.key, 2);
+  std::ofstream(old_one) << "left";
+  std::ofstream(young) << "being written";
+  fs::last_write_time(old_one, fs::file_time_type::clock::now() - std::chrono::seconds(200));
+  auto tier = world.open();
+  tier->wait_for_scan();
+  EXPECT_FALSE(fs::exists(old_one));
+  EXPECT_TRUE(fs::exists(young));
+  EXPECT_EQ(tier->report().swept, 1u);
+}
+
+}  // namespace
+}  // namespace cairn::test

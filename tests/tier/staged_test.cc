@@ -1,0 +1,85 @@
+// Property: pieces of any size and place reach a tier that wants aligned ones, through no more than the bounce memory;
+// pieces that fit pass untouched.
+#include "tier/staged.h"
+
+#include "tier/wrapped_world.h"
+
+namespace cairn::test {
+namespace {
+
+// Refuses what it says it cannot take, and counts rows.
+class PickyTier final : public Tier {
+ public:
+  explicit PickyTier(std::unique_ptr<Tier> tier) : tier_(std::move(tier)) {}
+  TierTraits traits() const override {
+    TierTraits traits = tier_->traits();
+    traits.alignment = 4096;
+    traits.pieces_max = 20;
+    return traits;
+  }
+  TierUsage usage() const override { return tier_->usage(); }
+  void cancel(Batch& batch) override { tier_->cancel(batch); }
+  void submit(Batch& batch) override {
+    for (const BlockSlot& slot : batch.slots) {
+      EXPECT_LE(slot.memory.size(), 20u);
+      for (const MemoryRef& ref : slot.memory) {
+        EXPECT_EQ(reinterpret_cast<std::uintptr_t>(ref.data) % 4096, 0u);
+        EXPECT_EQ(ref.size % 4096, 0u);
+      }
+    }
+    tier_->submit(batch);
+  }
+
+ private:
+  std::unique_ptr<Tier> tier_;
+};
+
+TEST(Staged, PiecesOfAnySizeComeBackWhole) {
+  WrappedWorld world;
+  auto staged = StagedTier::open(std::make_unique<PickyTier>(world.ram(16)), {.staging_blocks = 2}, world.block_bytes,
+                                 world.clock);
+  ASSERT_TRUE(staged.has_value());
+  Tier& tier = **staged;
+  EXPECT_EQ(tier.traits().alignment, 1u);
+  Random random(12);
+  const auto shreds = [&](std::uint32_t slot) {
+    std::vector<MemoryRef> pieces;
+    for (std::uint64_t at = 0; at < world.block_bytes;) {
+      const std::uint64_t bytes = std::min<std::uint64_t>(1 + random.below(20'000), world.block_bytes - at);
+      pieces.push_back({world.data(slot) + at, bytes, world.arena.get(), MemoryKind::kHost, 0});
+      at += bytes;
+    }
+    return pieces;
+  };
+  CompletionQueue queue;
+  Work puts(queue, Verb::kPut), gets(queue, Verb::kGet);
+  for (std::uint32_t n = 0; n < 10; ++n) {
+    world.fill(n, n + 1);
+    puts.add(world.id(n), n % 3 == 0 ? world.pages(n) : shreds(n));
+  }
+  puts.submit(tier);
+  ASSERT_EQ(wait_for(queue), &puts.batch);
+  for (std::uint32_t n = 0; n < 10; ++n) {
+    EXPECT_EQ(puts.slots[n].outcome, Outcome::kDone);
+    world.wipe(n);
+    gets.add(world.id(n), n % 2 == 0 ? world.pages(n) : shreds(n));
+  }
+  gets.submit(tier);
+  ASSERT_EQ(wait_for(queue), &gets.batch);
+  for (std::uint32_t n = 0; n < 10; ++n) {
+    EXPECT_EQ(gets.slots[n].outcome, Outcome::kDone);
+    EXPECT_TRUE(world.filled_with(n, n + 1)) << n;
+  }
+  EXPECT_EQ(gets.batch.segments_done.load(), 20u) << "progress of the tier behind reaches the caller";
+}
+
+TEST(Staged, RefusesABlockLargerThanItsSlots) {
+  WrappedWorld world;
+  auto staged = StagedTier::open(world.ram(), {.staging_blocks = 1}, 4096, world.clock);
+  ASSERT_TRUE(staged.has_value());
+  EXPECT_EQ(run(**staged, Verb::kPut, world.id(0), world.pages(0)), Outcome::kRefused);
+  EXPECT_FALSE(StagedTier::open(world.ram(), {.staging_blocks = 0}, 4096, world.clock).has_value());
+}
+
+}  // namespace
+}  // namespace cairn::test
