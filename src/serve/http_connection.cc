@@ -276,6 +276,8 @@ awaitable<bool> Connection::send(std::string_view bytes) {
 // read and thrown away for a moment.
 awaitable<void> Connection::refuse(HttpResponse response) {
   arm(kLingerMs);
+  parser_ = HttpParser({});  // its bytes go back now, not when the client has gone
+  count_body();
   std::string bytes =
       format_head({response.status, response.content_type, response.body.size(), false, true, false}, response.headers);
   bytes += response.body;
