@@ -300,6 +300,9 @@ Result<void> TierBenchOptions::validate() const {
 Result<TierBenchReport> bench_tier(const TierBenchOptions& options, const Clock& clock, Log& log,
                                    const std::function<void(const std::string&)>& progress) {
   CAIRN_TRY_VOID(options.validate());
+  std::error_code error;
+  if (!std::filesystem::is_directory(options.store.path, error))
+    return invalid("there is no directory " + options.store.path + ": name one on the file system to measure");
   return TierBench(options, clock, log, progress).run();
 }
 

@@ -60,5 +60,14 @@ TEST(TierBench, RefusesOptionsThatMeanNothing) {
   EXPECT_EQ(bench_tier(options, clock, null_log(), {}).error().code, ErrorCode::kInvalid);
 }
 
+TEST(TierBench, RefusesADirectoryThatIsNotThere) {
+  const test::TemporaryDirectory directory;
+  TierBenchOptions options;
+  options.store.path = directory.path() + "/none";
+  const SystemClock clock;
+  EXPECT_EQ(bench_tier(options, clock, null_log(), {}).error().code, ErrorCode::kInvalid);
+  EXPECT_FALSE(std::filesystem::exists(options.store.path));
+}
+
 }  // namespace
 }  // namespace cairn
