@@ -47,21 +47,23 @@ void RamIndex::unpin(std::uint32_t slot) {
 
 std::optional<std::uint32_t> RamIndex::reserve() {
   MutexLock lock(mutex_);
-  for (int tries = 0; tries < kHeldVictimsMax; ++tries) {
-    if (free_.empty()) {
-      const std::optional<std::uint32_t> victim = lru_.victim();
-      if (!victim) return std::nullopt;
-      leave_index(*victim);
-      free_locked(*victim);
-    }
-    const std::uint32_t slot = free_.back();
-    free_.pop_back();
-    if (region_.held(slot * slot_bytes_, slot_bytes_)) {
-      free_.insert(free_.begin(), slot);  // looked at again when everything else is used
-      continue;
-    }
+  // Held slots stay in the free list and are passed over; there are no more of them than calls left behind.
+  for (std::size_t i = free_.size(); i > 0; --i) {
+    const std::uint32_t slot = free_[i - 1];
+    if (held(slot)) continue;
+    free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i - 1));
     filling_bytes_ += slot_bytes_;
     return slot;
+  }
+  for (int tries = 0; tries < kHeldVictimsMax; ++tries) {
+    const std::optional<std::uint32_t> victim = lru_.victim();
+    if (!victim) return std::nullopt;
+    leave_index(*victim);
+    free_locked(*victim);
+    if (held(*victim)) continue;
+    free_.pop_back();
+    filling_bytes_ += slot_bytes_;
+    return victim;
   }
   return std::nullopt;
 }

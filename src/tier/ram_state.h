@@ -63,6 +63,7 @@ class RamIndex {
   std::uint32_t pins() const;
 
  private:
+  bool held(std::uint32_t slot) const { return region_.held(slot * slot_bytes_, slot_bytes_); }
   void free_locked(std::uint32_t slot) CAIRN_REQUIRES(mutex_);
   void leave_index(std::uint32_t slot) CAIRN_REQUIRES(mutex_);
 

@@ -24,7 +24,10 @@ class StagedTier final : public Wrapper {
   // `block_bytes`: the largest block of the store. kExhausted when the system has no such memory.
   static Result<std::unique_ptr<StagedTier>> open(std::unique_ptr<Tier> inner, const StagedConfig& config,
                                                   std::uint64_t block_bytes, const Clock& clock);
-  ~StagedTier() override { close(); }
+  ~StagedTier() override {
+    close();
+    end_inner();  // before the region: its calls may still write there
+  }
   TierTraits traits() const override;
   TierUsage usage() const override;
 

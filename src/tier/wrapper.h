@@ -55,6 +55,8 @@ class Wrapper : public Tier {
   Wrapper(std::unique_ptr<Tier> inner, const Clock& clock);
   void open();   // last act of the most derived constructor
   void close();  // first act of the most derived destructor: cuts what is under way and joins
+  // After close(), for a wrapper whose own memory the tier behind may still write to: that tier ends first.
+  void end_inner() { inner_.reset(); }
 
   // Hooks. A row ends with finish_row, once.
   virtual void on_row(RowJob& job) = 0;                   // a new row

@@ -57,6 +57,46 @@ TEST_F(RamIndexTest, AnErasedBlockFreesItsSlotWithItsLastPin) {
   EXPECT_EQ(index.pins(), 0u);
 }
 
+// A call that never comes back costs its own slots, not the tier.
+TEST_F(RamIndexTest, AHeldSlotIsPassedOverAndTheOthersGoOn) {
+  for (std::uint64_t n = 0; n < 8; ++n) ASSERT_TRUE(put(name(n)));
+  for (const std::uint64_t n : {3, 5}) {
+    std::uint32_t slot = 0;
+    ASSERT_EQ(index.pin(name(n), slot), RamIndex::Found::kYes);
+    region->hold(slot * 4096, 4096);  // an abandoned write of a lent block
+    index.unpin(slot);
+    ASSERT_TRUE(index.erase(name(n)));
+  }
+  for (std::uint64_t n = 100; n < 200; ++n) {
+    ASSERT_TRUE(put(name(n))) << n;
+    EXPECT_EQ(index.usage().blocks, 6u) << "neither of the held slots is handed out";
+  }
+  for (std::uint32_t slot = 0; slot < 8; ++slot) {
+    if (region->held(slot * 4096, 4096)) region->release(slot * 4096, 4096);
+  }
+  ASSERT_TRUE(put(name(200)));
+  ASSERT_TRUE(put(name(201)));
+  EXPECT_EQ(index.usage().blocks, 8u);
+}
+
+// A block whose bytes a call may still read leaves when it is its turn, but its slot waits.
+TEST_F(RamIndexTest, AHeldVictimDoesNotStopEviction) {
+  for (std::uint64_t n = 0; n < 8; ++n) ASSERT_TRUE(put(name(n)));
+  std::uint32_t oldest = 0;
+  ASSERT_EQ(index.pin(name(0), oldest), RamIndex::Found::kYes);
+  region->hold(oldest * 4096, 4096);
+  index.unpin(oldest);
+  for (std::uint64_t n = 1; n < 8; ++n) index.contains(name(n));
+  for (std::uint64_t n = 100; n < 150; ++n) {
+    const auto slot = index.reserve();
+    ASSERT_TRUE(slot.has_value()) << n;
+    EXPECT_NE(*slot, oldest);
+    index.entry(*slot) = RamEntry{name(n), 4096, {}, false};
+    index.commit(*slot);
+  }
+  region->release(oldest * 4096, 4096);
+}
+
 TEST_F(RamIndexTest, AgreesWithAModelOverRandomOperations) {
   Random random(31);
   std::map<std::uint64_t, std::vector<std::uint32_t>> pinned;

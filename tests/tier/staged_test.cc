@@ -73,6 +73,59 @@ TEST(Staged, PiecesOfAnySizeComeBackWhole) {
   EXPECT_EQ(gets.batch.segments_done.load(), 20u) << "progress of the tier behind reaches the caller";
 }
 
+// A tier whose calls outlive their batches for a moment, as a read does that hangs past its deadline.
+class LateTier final : public Tier {
+ public:
+  ~LateTier() override {
+    for (const MemoryRef& ref : touched_) {
+      std::memset(ref.data, 0x11, ref.size);  // the late bytes
+      ref.release();
+    }
+  }
+  TierTraits traits() const override {
+    TierTraits traits;
+    traits.name = "late";
+    traits.alignment = 4096;
+    return traits;
+  }
+  TierUsage usage() const override { return {}; }
+  void cancel(Batch&) override {}
+  void submit(Batch& batch) override {
+    batch.start();
+    for (BlockSlot& slot : batch.slots) {
+      for (const MemoryRef& ref : slot.memory) {
+        ref.hold();
+        touched_.push_back(ref);
+      }
+      slot.outcome = Outcome::kFailed;
+      slot.reason = MissReason::kTimeout;
+    }
+    batch.finish(Error{ErrorCode::kTimeout, "late"});
+  }
+
+ private:
+  std::vector<MemoryRef> touched_;
+};
+
+TEST(Staged, ItsMemoryOutlivesTheTierWhoseCallsMayStillWriteThere) {
+  WrappedWorld world;
+  auto staged = StagedTier::open(std::make_unique<LateTier>(), {.staging_blocks = 2}, world.block_bytes, world.clock);
+  ASSERT_TRUE(staged.has_value());
+  std::vector<MemoryRef> odd = {{world.data(0) + 1, world.block_bytes, world.arena.get(), MemoryKind::kHost, 0}};
+  EXPECT_EQ(run(**staged, Verb::kGet, world.id(0), odd), Outcome::kFailed);
+  EXPECT_EQ((*staged)->usage().held_bytes, world.block_bytes);
+  EXPECT_EQ(run(**staged, Verb::kGet, world.id(1), odd), Outcome::kFailed) << "the other slot still serves";
+  // Both slots are held: the next row waits until its deadline instead of sharing one.
+  CompletionQueue queue;
+  Work third(queue, Verb::kGet, world.clock.after_us(30'000));
+  third.add(world.id(2), odd);
+  third.submit(**staged);
+  ASSERT_EQ(wait_for(queue), &third.batch);
+  EXPECT_EQ(third.slots[0].reason, MissReason::kTimeout);
+  EXPECT_FALSE(world.arena->held(0, world.block_bytes * 2)) << "the caller's own memory was never lent to a call";
+  staged->reset();
+}
+
 TEST(Staged, RefusesABlockLargerThanItsSlots) {
   WrappedWorld world;
   auto staged = StagedTier::open(world.ram(), {.staging_blocks = 1}, 4096, world.clock);
