@@ -1,13 +1,12 @@
 """Property: what one process computed is a verified hit in another and after a restart, bit for bit."""
-import json
 import shutil
 import subprocess
 
-import pytest
-from conftest import blocks, cairn, wait_for
+from conftest import blocks, wait_for
 
 WORDS = "the traveller left a stone on the cairn so that the next one finds the way over the hill "
 PROMPT = "".join(f"{i}. {WORDS}" for i in range(90))
+SMALL = ["--device-kv-bytes", "32MiB", "--ram-bytes", "32MiB"]
 
 
 def answer(instance, prompt=PROMPT, **options):
@@ -36,19 +35,23 @@ def test_a_fresh_process_reads_what_another_computed(serve, chat_model, tmp_path
 
     size = blocks(store)[0].stat().st_size
     trace = tmp_path / "trace"
+    trace.mkdir()
+    # -D: strace stands beside, so that signals and the exit status are the server's; -ff: a file a thread, whole lines.
     second = serve(chat_model, *flags, "--store", f"file://{store}", "--load-policy", "always",
-                   prefix=["strace", "-f", "-y", "-e", "trace=pread64,preadv,preadv2,read", "-o", str(trace)])
+                   prefix=["strace", "-D", "-ff", "-y", "-e", "trace=pread64,preadv,preadv2,read", "-o", str(trace / "of")])
     text2, logprobs2, usage2 = answer(second)
     assert (text2, logprobs2) == (text, logprobs)
     cached = usage2["prompt_tokens_details"]["cached_tokens"]
     assert cached >= prompt - 272
     second.stop()
-    read = sum(int(line.rsplit("=", 1)[1].split()[0]) for line in open(trace) if ".kv>" in line and "= -1" not in line and " = " in line)
+    ends = trace / f"of.{second.process.pid}"
+    wait_for(lambda: "+++ exited with 0 +++" in ends.read_text())
+    lines = [line for path in trace.iterdir() for line in path.read_text().splitlines() if ".kv>" in line]
+    read = sum(int(line.rsplit("= ", 1)[1]) for line in lines if "= -1" not in line)
     assert read == cached // 256 * size
 
     # A hole in the middle shortens the hit exactly there.
-    chain = {path: json.loads(cairn_header(path)) for path in blocks(store)}
-    middle = next(path for path, header in chain.items() if header["chunk_index"] == 2)
+    middle = next(path for path in blocks(store) if index_of(path) == 2)
     middle.unlink()
     third = serve(chat_model, *flags, "--store", f"file://{store}", "--load-policy", "always")
     text3, logprobs3, usage3 = answer(third)
@@ -63,17 +66,16 @@ def test_a_fresh_process_reads_what_another_computed(serve, chat_model, tmp_path
     fourth.stop()
 
 
-def cairn_header(path):
-    """Chunk index from the header, by its documented offset (docs/format.md)."""
+def index_of(path):
+    """The chunk's index, by its documented place in the header (docs/format.md)."""
     with open(path, "rb") as file:
-        head = file.read(4096)
-    return json.dumps({"chunk_index": int.from_bytes(head[144:148], "little")})
+        return int.from_bytes(file.read(148)[144:], "little")
 
 
 def test_after_drain_the_store_is_as_large_as_the_metric_says(serve, small_model, tmp_path):
     store = tmp_path / "store"
     store.mkdir()
-    instance = serve(small_model, "--store", f"file://{store}", "--device-kv-bytes", "32MiB", "--ram-bytes", "32MiB")
+    instance = serve(small_model, *SMALL, "--store", f"file://{store}")
     usage = instance.complete(PROMPT[:4000])["usage"]
     stored(instance, store, usage)
     wait_for(lambda: instance.metric("cairn_tier_used_bytes", tier="file") == sum(p.stat().st_size for p in blocks(store)))
@@ -87,7 +89,7 @@ def test_after_drain_the_store_is_as_large_as_the_metric_says(serve, small_model
 def test_a_salt_never_shares(serve, small_model, tmp_path):
     store = tmp_path / "store"
     store.mkdir()
-    instance = serve(small_model, "--store", f"file://{store}", "--load-policy", "always")
+    instance = serve(small_model, *SMALL, "--store", f"file://{store}", "--load-policy", "always")
     prompt = PROMPT[:2000]
     for salt in ["", "a", "b"]:
         options = {"cache_salt": salt} if salt else {}
@@ -98,7 +100,7 @@ def test_a_salt_never_shares(serve, small_model, tmp_path):
 def test_one_changed_weight_shares_nothing(serve, small_model, tmp_path):
     store = tmp_path / "store"
     store.mkdir()
-    flags = ["--store", f"file://{store}", "--load-policy", "always"]
+    flags = [*SMALL, "--store", f"file://{store}", "--load-policy", "always"]
     first = serve(small_model, *flags)
     usage = first.complete(PROMPT[:2000])["usage"]
     stored(first, store, usage)
@@ -119,7 +121,7 @@ def test_one_changed_weight_shares_nothing(serve, small_model, tmp_path):
 def test_a_killed_instance_loses_nothing_that_was_published(serve, small_model, tmp_path):
     store = tmp_path / "store"
     store.mkdir()
-    flags = ["--store", f"file://{store}", "--load-policy", "always"]
+    flags = [*SMALL, "--store", f"file://{store}", "--load-policy", "always"]
     first = serve(small_model, *flags)
     text = first.complete(PROMPT[:3000])["choices"][0]["text"]
     wait_for(lambda: blocks(store))

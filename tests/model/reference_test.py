@@ -99,7 +99,7 @@ def test_smollm2_agrees_with_the_reference_and_planted_errors_do_not():
 def test_random_models_agree_with_the_reference(tmp_path, architecture, heads, kv_heads, head_dim):
     model = tmp_path / "model"
     shape = {"layers": 4, "hidden": 192, "intermediate": 320, "heads": heads, "kv-heads": kv_heads,
-             "head-dim": head_dim, "vocab": 1000, "seed": 5}
+             "head-dim": head_dim, "vocabulary": 1000, "seed": 5}
     flags = [text for name, value in shape.items() for text in (f"--{name}", str(value))]
     cairn = build_folder() / "bin" / "cairn"
     subprocess.run([cairn, "model", "init", "--arch", architecture, *flags, model], check=True)
