@@ -1,6 +1,7 @@
 // Load: lease -> memory in prefix order. A chunk is tried on each tier that was found to have it, fastest first. The
 // load ends at the first chunk that no tier gives, or when law 3 says so; leading verified chunks are kept.
 #include <algorithm>
+#include <limits>
 
 #include "base/check.h"
 #include "cache/load_job.h"
@@ -20,6 +21,16 @@ MissReason reason_of(const BlockSlot& slot) {
     default:
       return slot.reason == MissReason::kNone ? MissReason::kFailed : slot.reason;
   }
+}
+
+// A tier gave one of these rows up by itself, and its call may still write to the memory.
+bool left_behind(std::span<const BlockSlot> slots) {
+  return std::any_of(slots.begin(), slots.end(), [](const BlockSlot& slot) {
+    return slot.outcome == Outcome::kFailed &&
+           std::any_of(slot.memory.begin(), slot.memory.end(), [](const MemoryRef& piece) {
+             return piece.region != nullptr && piece.region->held(piece.offset(), piece.size);
+           });
+  });
 }
 
 }  // namespace
@@ -181,6 +192,8 @@ void LoadJob::read_returned(Work& work) {
     chunk.left = static_cast<TierMask>(chunk.left & ~tier_bit(work.tier));
     chunk.phase = Phase::kOpen;
     settle_claim(c, kNoTier, false);
+    // Another tier's bytes would be verified, and overwritten later: nothing more is read into this chunk.
+    if (left_behind(std::span(work.slots).subspan(first, shards))) chunk.left = 0;
     if (chunk.left == 0 && !closing_) end_at(c, chunk.reason);
   }
   if (any) promote(work);
@@ -199,17 +212,20 @@ void LoadJob::end_at(std::size_t chunk, MissReason reason) {
 }
 
 // Law 3, first half: no verified segment for too long since the request left our own queue. Any batch of this load on
-// the same tier counts as progress.
+// the same tier counts as progress. Waiting behind other transfers is no stall while those move.
 void LoadJob::check_stalls() {
+  constexpr auto kNone = std::numeric_limits<std::int64_t>::max();
   for (std::size_t t = 0; t < state_.tiers.size(); ++t) {
-    std::int64_t progress_us = 0;
+    std::int64_t progress_us = 0, waiting_us = kNone;
     for (const auto& [number, work] : state_.under_way) {
       if (work->owner != this || work->tier != t || work->batch.verb != Verb::kGet || work->cancelled) continue;
-      if (work->progress_us == 0) continue;
+      if (work->progress_us == 0) waiting_us = std::min(waiting_us, work->submitted_us);
       progress_us = std::max(progress_us, work->progress_us);
     }
-    if (progress_us == 0 || state_.now_us < progress_us + state_.stall_window_us(t)) continue;
-    state_.stalled(t, Breaker::Kind::kData);
+    if (progress_us == 0 && waiting_us == kNone) continue;
+    const std::int64_t since_us = progress_us != 0 ? progress_us : std::max(waiting_us, state_.sign_of_life_us(t));
+    if (state_.now_us < since_us + state_.stall_window_us(t)) continue;
+    if (progress_us != 0) state_.stalled(t, Breaker::Kind::kData);  // else those in front of us count for the breaker
     close(MissReason::kStalled);
   }
 }

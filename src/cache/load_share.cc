@@ -33,6 +33,7 @@ bool LoadJob::claim(std::size_t chunk) {
   if (state_.tiers[fastest(chunks_[chunk].left)].near) return true;
   Claim& claim = state_.claims[id(chunk).key];
   if (claim.owner == this && chunks_[chunk].claimed) return true;
+  if (claim.owner != nullptr && claim.chunk != id(chunk)) return true;  // equal keys, not the same chunk: not shared
   if (claim.owner != nullptr) {
     claim.waiting.emplace_back(this, chunk);
     chunks_[chunk].phase = Phase::kWaiting;
@@ -40,6 +41,7 @@ bool LoadJob::claim(std::size_t chunk) {
     return false;
   }
   claim.owner = this;
+  claim.chunk = id(chunk);
   chunks_[chunk].claimed = true;
   return true;
 }

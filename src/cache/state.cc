@@ -223,6 +223,13 @@ bool CacheState::watch(Work& work) {
   return moved;
 }
 
+std::int64_t CacheState::sign_of_life_us(std::size_t tier) {
+  for (auto& [number, work] : under_way) {
+    if (work->tier == tier) watch(*work);
+  }
+  return tiers[tier].answered_us;
+}
+
 void CacheState::set_breaker(std::size_t tier, Breaker::State before) {
   const Breaker::State now = tiers[tier].breaker.state();
   if (now == before) return;

@@ -86,6 +86,7 @@ struct TierState {
 class LoadJob;
 struct Claim {  // a chunk that a load is bringing; others wait instead of loading it again
   LoadJob* owner = nullptr;
+  ChunkId chunk;
   std::vector<std::pair<LoadJob*, std::size_t>> waiting;  // job and its chunk
 };
 
@@ -107,6 +108,7 @@ struct CacheState {
   bool abandonable(const Work& work) const;  // false: memory that cannot be held, so it must come back first
   bool room_for(std::uint64_t bytes, std::uint64_t batched_bytes = 0) const;  // batched: with others of one batch
   bool watch(Work& work);                                                     // true: progress since the last look
+  std::int64_t sign_of_life_us(std::size_t tier);  // when any batch of the tier was last seen to move
 
   // Breakers.
   bool allows(std::size_t tier) const { return tiers[tier].breaker.allows(); }

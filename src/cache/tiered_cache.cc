@@ -67,7 +67,7 @@ class OpenCache final : public TieredCache {
   void execute(const Command& command);
   bool collect();
   Deadline step_jobs();
-  bool at_rest();
+  void note_rest();
 
   CacheState state_;
   std::atomic<bool> advancing_{false}, idle_{true};
@@ -190,15 +190,16 @@ Deadline OpenCache::advance() {
     if (!moved && !state_.dirty) break;
     if (round + 1 == kRoundsMax) next.at_us = state_.now_us;
   }
-  idle_.store(at_rest());
+  note_rest();
   advancing_.store(false);
   return next;
 }
 
-bool OpenCache::at_rest() {
+// Under the lock of take_in(), which would else say "busy" between the look and the note.
+void OpenCache::note_rest() {
   MutexLock lock(intake_mutex_);
-  return intake_.empty() && early_.empty() && state_.jobs.size() == 1 && state_.through->empty() &&
-         state_.under_way.empty();
+  idle_.store(intake_.empty() && early_.empty() && state_.jobs.size() == 1 && state_.through->empty() &&
+              state_.under_way.empty());
 }
 
 void OpenCache::wait_us(std::int64_t timeout_us) {

@@ -34,7 +34,7 @@ class CacheWorld {
   }
   ~CacheWorld() {
     for (FakeTier* fake : fakes) {
-      fake->hang_all = fake->deaf_all = false;
+      fake->hang_all = fake->deaf_all = fake->blocked = false;
       fake->faults = {};
       fake->release_hanging();
     }

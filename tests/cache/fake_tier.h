@@ -61,7 +61,8 @@ inline void scatter(std::span<const std::byte> bytes, Scatter pieces) {
 
 struct FakeFaults {
   double fail = 0, miss = 0, corrupt = 0, refuse = 0, hang = 0;  // of each row; hang: of each batch
-  double deaf = 0;  // of each hanging batch: does not hear cancel() either, and writes late
+  double deaf = 0;      // of each hanging batch: does not hear cancel() either, and writes late
+  double abandons = 0;  // of each batch of gets: comes back as timed out while its call still holds the memory
 };
 
 class FakeTier final : public Tier {
@@ -81,6 +82,7 @@ class FakeTier final : public Tier {
   ~FakeTier() override {
     CAIRN_CHECK(running_.empty(), "a fake tier ended with batches under way");
     CAIRN_CHECK(pins_.empty(), "a fake tier ended with lent blocks");
+    release_hanging();  // calls left behind end with it at the latest
   }
 
   TierTraits traits() const override {
@@ -104,8 +106,10 @@ class FakeTier final : public Tier {
     run.batch = &batch;
     run.hangs = hang_all || random_.chance(faults.hang);
     run.deaf = run.hangs && (deaf_all || random_.chance(faults.deaf));
+    run.abandons = batch.verb == Verb::kGet && faults.abandons > 0 && random_.chance(faults.abandons);
     const std::int64_t begin_us = std::max(clock_.now_us(), options_.lends ? 0 : busy_until_us_);
     run.start_us = begin_us;
+    if (blocked) run.start_us = std::numeric_limits<std::int64_t>::max();
     std::int64_t at_us = begin_us + (options_.lends ? 0 : options_.latency_us);
     for (const BlockSlot& slot : batch.slots) {
       std::uint64_t bytes = 0;
@@ -114,7 +118,9 @@ class FakeTier final : public Tier {
       at_us += static_cast<std::int64_t>(static_cast<double>(bytes) / options_.bytes_per_s * 1e6);
       run.row_end_us.push_back(at_us);
     }
-    if (!run.hangs && !options_.lends) busy_until_us_ = batch.verb == Verb::kContains ? busy_until_us_ : at_us;
+    if (blocked) run.row_end_us.assign(batch.slots.size(), run.start_us);
+    if (!run.hangs && !blocked && !options_.lends)
+      busy_until_us_ = batch.verb == Verb::kContains ? busy_until_us_ : at_us;
     verbs.push_back(batch.verb);
     rows_asked += batch.slots.size();
     if (batch.verb == Verb::kGet)
@@ -146,7 +152,7 @@ class FakeTier final : public Tier {
   std::int64_t next_us() const {
     std::int64_t next = std::numeric_limits<std::int64_t>::max();
     for (const Running& run : running_) {
-      if (run.cancelled && !run.deaf) next = std::min(next, clock_.now_us());
+      if (run.abandons || (run.cancelled && !run.deaf)) next = std::min(next, std::max(run.start_us, clock_.now_us()));
       if (run.hangs) continue;
       next = std::min(next, run.start_us > clock_.now_us() ? run.start_us : run.row_end_us[run.next_row]);
     }
@@ -160,9 +166,15 @@ class FakeTier final : public Tier {
           for (const MemoryRef& piece : slot.memory) std::memset(piece.data, 0xee, piece.size);
         }
       }
-      run.cancelled = true;
-      run.deaf = false;
+      run.cancelled = run.cancelled || run.hangs;
+      run.released = true;
+      run.deaf = run.abandons = false;
     }
+    for (const MemoryRef& piece : late_) {
+      std::memset(piece.data, 0xee, piece.size);
+      piece.release();
+    }
+    late_.clear();
   }
 
   // Contents, by hand.
@@ -195,6 +207,7 @@ class FakeTier final : public Tier {
 
   FakeFaults faults;
   bool hang_all = false, deaf_all = false;
+  bool blocked = false;      // what comes now waits in the tier's own queue until it is cancelled
   bool swaps_bytes = false;  // a broken tier: gives the bytes of another block and calls them verified
   std::vector<Verb> verbs;
   std::uint64_t rows_asked = 0;
@@ -207,7 +220,7 @@ class FakeTier final : public Tier {
     std::int64_t start_us = 0;
     std::vector<std::int64_t> row_end_us;
     std::size_t next_row = 0;
-    bool hangs = false, deaf = false, cancelled = false;
+    bool hangs = false, deaf = false, abandons = false, released = false, cancelled = false;
   };
 
   void store(const KvBlockId& id, std::vector<std::byte> bytes) {
@@ -222,7 +235,8 @@ class FakeTier final : public Tier {
     const std::int64_t now_us = clock_.now_us();
     if (run.start_us <= now_us && batch.started_us.load() == 0)
       batch.started_us.store(std::max<std::int64_t>(run.start_us, 1));
-    if (run.cancelled && !run.deaf) {
+    if ((run.abandons && run.start_us <= now_us) || (run.cancelled && !run.deaf)) {
+      leave_behind(run);
       for (BlockSlot& slot : batch.slots) {
         if (slot.outcome != Outcome::kPending) continue;
         slot.outcome = batch.verb == Verb::kReturn ? work(batch.verb, slot) : Outcome::kFailed;
@@ -237,6 +251,19 @@ class FakeTier final : public Tier {
       if (slot.outcome == Outcome::kDone) batch.segments_done.fetch_add(1);
     }
     return run.next_row == batch.slots.size();
+  }
+
+  // As a read in the kernel that cannot be stopped: what it has not filled yet it will write, whenever that is.
+  void leave_behind(const Running& run) {
+    if (run.batch->verb != Verb::kGet || run.released || !(run.abandons || run.hangs)) return;
+    for (const BlockSlot& slot : run.batch->slots) {
+      if (slot.outcome != Outcome::kPending) continue;
+      for (const MemoryRef& piece : slot.memory) {
+        if (piece.region == nullptr) continue;
+        piece.hold();
+        late_.push_back(piece);
+      }
+    }
   }
 
   Outcome work(Verb verb, BlockSlot& slot) {
@@ -288,6 +315,7 @@ class FakeTier final : public Tier {
   Random random_;
   std::int64_t busy_until_us_ = 0;
   std::list<Running> running_;
+  std::vector<MemoryRef> late_;  // held by calls left behind
   std::map<KvBlockId, std::shared_ptr<Block>> blocks_;
   std::map<KvBlockId, std::pair<int, std::shared_ptr<Block>>> pins_;
 };

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "cache/cache_world.h"
+#include "cache/lease.h"
 #include "cache/load_job.h"
 
 namespace cairn::test {
@@ -101,6 +102,28 @@ TEST(LoadShare, APromotionThatHangsDoesNotKeepTheRequest) {
   EXPECT_EQ(pair.one.chunks_loaded, 3u);
   EXPECT_EQ(pair.two.chunks_loaded, 3u);
   EXPECT_EQ(world.right_chunks(pair.two_memory, chunks), 3u);
+}
+
+// Equal keys of different chunks (a broken digest) must not exchange bytes: each load asks the tier, which compares
+// all.
+TEST(LoadShare, OnlyTheSameChunkIsShared) {
+  CacheWorld world({kFile});
+  auto mine = chunks_of(1, 4), theirs = mine;
+  for (ChunkId& chunk : theirs) chunk.token_digest.bytes[0] ^= 1;
+  world.plant(0, mine);
+  const auto one_memory = world.memory(0, 4), two_memory = world.memory(100, 4);
+  Load one(world.queue), two(world.queue);
+  one.lease = world.find(mine);
+  two.lease = world.find(mine);
+  for (std::size_t c = 0; c < 4; ++c) two.lease.state()->chunks[c] = theirs[c];
+  one.into = one_memory.scatters;
+  two.into = two_memory.scatters;
+  world.cache->load(one);
+  world.cache->load(two);
+  world.until_back(one);
+  world.until_back(two);
+  EXPECT_EQ(one.chunks_loaded, 4u);
+  EXPECT_EQ(two.chunks_loaded, 0u);
 }
 
 TEST(LoadShare, CopiesBetweenPiecesOfAnySize) {

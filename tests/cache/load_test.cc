@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "cache/cache_world.h"
+#include "cache/lease.h"
 
 namespace cairn::test {
 namespace {
@@ -140,22 +141,58 @@ TEST(Load, WhoseBatchDoesNotComeBackLeavesItsMemoryHeldUntilItDoes) {
   EXPECT_EQ(world.region->held_bytes(), 0u);
 }
 
+// A tier gave a read up by itself; its call may still write to the pages. The next tier's bytes must not go there.
+TEST(Load, NeverReadsIntoMemoryThatACallLeftBehindMayStillWrite) {
+  CacheWorld world({kFile, kBucket});
+  const auto chunks = chunks_of(1, 6);
+  world.plant(0, chunks);
+  world.plant(1, chunks);
+  PrefixLease lease = world.find(chunks);
+  ASSERT_EQ(lease.chunks(), 6u);
+  for (TierMask& where : lease.state()->where) where = tier_bit(0) | tier_bit(1);
+  world.fakes[0]->faults.abandons = 1;
+  Loading load(world, chunks, std::move(lease));
+  world.until_back(load.op);
+  EXPECT_EQ(world.region->held_bytes(), 6 * kBlockBytes);
+  world.fakes[0]->release_hanging();  // the late bytes arrive
+  EXPECT_EQ(world.right_chunks(load.memory, std::span(chunks).first(load.op.chunks_loaded)), load.op.chunks_loaded);
+  EXPECT_EQ(load.op.chunks_loaded, 0u);
+  EXPECT_EQ(load.missed(MissReason::kTimeout), 6u);
+}
+
 TEST(Load, WaitingInOurOwnQueueIsNoStall) {
-  CacheWorld world({{.name = "file", .latency_us = 0, .bytes_per_s = 27'306}});  // 0.3 s a block, one after the other
+  CacheWorld world({{.name = "file", .latency_us = 0, .bytes_per_s = 54'613}});  // 0.15 s a block, one after the other
+  const auto chunks = chunks_of(1, 6), others = chunks_of(2, 2);
+  world.plant(0, chunks);
+  world.plant(0, others);
+  PrefixLease one = world.find(chunks), two = world.find(others);
+  Loading first(world, chunks, std::move(one), 0);
+  Loading second(world, others, std::move(two), 8);
+  world.run(850'000);  // four times the stall time
+  EXPECT_TRUE(first.op.under_way());
+  EXPECT_TRUE(second.op.under_way()) << "it waits behind the first, which moves";
+  world.until_back(second.op);
+  EXPECT_EQ(first.op.chunks_loaded, 6u);
+  EXPECT_EQ(second.op.chunks_loaded, 2u);
+  EXPECT_EQ(world.right_chunks(second.memory, others), 2u);
+}
+
+// Whoever waits behind calls that hang must not wait for them one after the other.
+TEST(Load, BehindASilentTierEndsAfterOneStallTime) {
+  CacheWorld world({kFile});
   const auto chunks = chunks_of(1, 2), others = chunks_of(2, 2);
   world.plant(0, chunks);
   world.plant(0, others);
   PrefixLease one = world.find(chunks), two = world.find(others);
-  CacheConfig patient;
+  world.fakes[0]->hang_all = world.fakes[0]->deaf_all = true;
   Loading first(world, chunks, std::move(one), 0);
+  world.run(1000);
+  world.fakes[0]->blocked = true;
   Loading second(world, others, std::move(two), 8);
-  world.run(150'000);
-  EXPECT_TRUE(second.op.under_way());
-  world.run(120'000);  // the first has stalled; the second has not even begun
-  EXPECT_FALSE(first.op.chunks_loaded != 0);
-  EXPECT_TRUE(second.op.under_way()) << "it waits behind the first";
-  world.until_back(second.op);
-  world.take_back();
+  const std::int64_t took_us = world.until_back(second.op);
+  EXPECT_GE(took_us, 180'000);
+  EXPECT_LE(took_us, 235'000);
+  EXPECT_EQ(second.missed(MissReason::kStalled), 2u);
 }
 
 TEST(Load, AStallTimeShorterThanTwoSegmentsOfASlowTierIsStretched) {

@@ -89,7 +89,7 @@ void CacheSim::weather() {
   if (!random_.chance(0.15)) return;
   FakeTier& fake = *fakes_[random_.below(fakes_.size())];
   const bool near = fake.traits().lends;
-  switch (random_.below(8)) {
+  switch (random_.below(9)) {
     case 0:
       fake.faults = {};
       break;
@@ -109,6 +109,9 @@ void CacheSim::weather() {
       fake.faults.hang = near ? 0 : random_.uniform() * 0.5, fake.faults.deaf = random_.uniform();
       break;
     case 6:
+      fake.faults.abandons = near ? 0 : random_.uniform() * 0.5;
+      break;
+    case 7:
       fake.evict_some(random_.below(20));
       break;
     default:
