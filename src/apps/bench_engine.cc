@@ -2,6 +2,7 @@
 // all measured in one process.
 #include <cstdio>
 
+#include "apps/machine.h"
 #include "apps/verbs.h"
 #include "model/calibrate.h"
 #include "model/weights.h"
@@ -13,35 +14,40 @@ struct BenchEngineWords {
   std::uint32_t threads = 1, prefill_tokens = 512, decode_context = 64, rounds = 9;
   std::string isa;
   bool json = false;
-  Result<void> validate() const {
-    if (rounds == 0) return invalid("rounds is 0: at least 1, 9 for a median worth quoting");
-    return {};
-  }
+  Result<void> validate() const { return {}; }
   template <class V>
   static void describe(V& v) {
     v.field("threads", &BenchEngineWords::threads, "compute threads; 0: all cores");
     v.field("prefill_tokens", &BenchEngineWords::prefill_tokens, "tokens of the prompt");
     v.field("decode_context", &BenchEngineWords::decode_context, "tokens in the pages while decoding");
-    v.field("rounds", &BenchEngineWords::rounds, "each measures everything once; medians are printed");
+    v.field("rounds", &BenchEngineWords::rounds, "quiet ones, at least 9; up to three times as many are tried");
     v.field("isa", &BenchEngineWords::isa, "kernels to use: avx512, avx2, scalar; empty: the best this machine has");
     v.field("json", &BenchEngineWords::json, "the figures as JSON");
   }
 };
 
+int length(std::string_view text) { return static_cast<int>(text.size()); }
+
+void print_json(const ForwardRates& rates, const Forward& forward) {
+  const std::string_view isa = forward.isa(), numerics = forward.numerics_class();
+  std::printf("{\"machine\": \"%s\", \"isa\": \"%.*s\", \"class\": \"%.*s\", \"threads\": %u, \"rounds\": %u, ",
+              machine_description().c_str(), length(isa), isa.data(), length(numerics), numerics.data(), rates.threads,
+              rates.rounds);
+  std::printf("\"fma_flops\": %.4g, \"read_bytes_per_s\": %.4g, ", rates.fma_flops, rates.read_bytes);
+  std::printf("\"prefill_tokens_per_s\": %.1f, \"prefill_flops\": %.4g, \"prefill_share\": %.3f, ",
+              rates.prefill_tokens, rates.prefill_flops, rates.prefill_share());
+  std::printf("\"decode_tokens_per_s\": %.1f, \"decode_bytes_per_s\": %.4g, \"decode_share\": %.3f, ",
+              rates.decode_tokens, rates.decode_bytes, rates.decode_share());
+  std::printf("\"foreign_load\": %.3f}\n", rates.foreign_load);
+}
+
 void print(const ForwardRates& rates, const Forward& forward, const BenchEngineWords& words) {
-  if (words.json) {
-    std::printf(
-        "{\"isa\": \"%.*s\", \"threads\": %u, \"fma_flops\": %.4g, \"read_bytes_per_s\": %.4g, "
-        "\"prefill_tokens_per_s\": %.1f, "
-        "\"prefill_share\": %.3f, \"decode_tokens_per_s\": %.1f, \"decode_share\": %.3f, \"foreign_load\": %.3f}\n",
-        static_cast<int>(forward.isa().size()), forward.isa().data(), rates.threads, rates.fma_flops, rates.read_bytes,
-        rates.prefill_tokens, rates.prefill_share(), rates.decode_tokens, rates.decode_share(), rates.foreign_load);
-    return;
-  }
-  std::printf("kernels %.*s, class %.*s, %u threads, median of %u rounds, per CPU-second of the busiest thread\n",
-              static_cast<int>(forward.isa().size()), forward.isa().data(),
-              static_cast<int>(forward.numerics_class().size()), forward.numerics_class().data(), rates.threads,
-              words.rounds);
+  const std::string_view isa = forward.isa(), numerics = forward.numerics_class();
+  std::printf("machine %s\n", machine_description().c_str());
+  std::printf("kernels %.*s, class %.*s, %u thread%s\n", length(isa), isa.data(), length(numerics), numerics.data(),
+              rates.threads, rates.threads == 1 ? "" : "s");
+  std::printf("median of the %u quietest of %u rounds, per CPU-second of the busiest thread\n", words.rounds,
+              rates.rounds);
   std::printf("F  register rate   %8.1f GFLOP/s\n", rates.fma_flops * 1e-9);
   std::printf("R  DRAM read       %8.1f GB/s\n", rates.read_bytes * 1e-9);
   std::printf("prefill %4u        %8.1f tokens/s   %7.1f GFLOP/s   %.2f F\n", words.prefill_tokens,
@@ -73,11 +79,13 @@ int run_bench_engine(const VerbInput& input) {
   const Result<std::unique_ptr<Forward>> forward = Forward::make(
       **weights, *layout, {.threads = words.threads, .step_tokens_max = words.prefill_tokens, .isa = words.isa});
   if (!forward) return fail(forward.error());
-  const Result<ForwardRates> rates = measure_forward(
-      **forward, spec, *layout,
-      {.prefill_tokens = words.prefill_tokens, .decode_context = words.decode_context, .rounds = words.rounds});
+  const Result<ForwardRates> rates = measure_forward(**forward, spec, *layout,
+                                                     {.prefill_tokens = words.prefill_tokens,
+                                                      .decode_context = words.decode_context,
+                                                      .rounds = words.rounds,
+                                                      .rounds_max = 3 * words.rounds});
   if (!rates) return fail(rates.error());
-  print(*rates, **forward, words);
+  words.json ? print_json(*rates, **forward) : print(*rates, **forward, words);
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "base/bytes.h"
 
@@ -18,7 +19,22 @@ std::optional<std::uint64_t> number_in(const char* path) {
   return std::nullopt;  // absent, or "max"
 }
 
+// The processor's own words; nothing that would break out of a quoted string.
+std::string processor_name() {
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  std::string name;
+  for (std::string line; std::getline(cpuinfo, line) && name.empty();) {
+    if (line.rfind("model name", 0) == 0) name = line.substr(std::min(line.size(), line.find(':') + 2));
+  }
+  std::erase_if(name, [](char c) { return c < ' ' || c == '"' || c == '\\'; });
+  return name.empty() ? "unknown processor" : name;
+}
+
 }  // namespace
+
+std::string machine_description() {
+  return processor_name() + ", " + std::to_string(std::thread::hardware_concurrency()) + " cores";
+}
 
 std::uint64_t available_memory_bytes() {
   std::uint64_t available = std::numeric_limits<std::uint64_t>::max();

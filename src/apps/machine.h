@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "base/result.h"
 
 namespace cairn {
 
+// One line that tells whose figures these are: processor and cores.
+std::string machine_description();
 // Bytes that can be taken now: MemAvailable, bounded by what is left of the control group's limit.
 std::uint64_t available_memory_bytes();
 // kExhausted, one line naming both figures, when `wanted` for `what` exceeds what is free.

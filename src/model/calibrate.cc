@@ -1,6 +1,7 @@
 #include "model/calibrate.h"
 
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -86,11 +87,12 @@ class Subject {
     for (TokenId& token : tokens_) token = static_cast<TokenId>(random.below(spec.vocabulary));
   }
 
-  // Seconds of the busiest thread for positions [position, position + count).
-  double run(std::uint32_t position, std::uint32_t count) {
+  // Seconds of the busiest thread for `times` runs of positions [position, position + count).
+  double run(std::uint32_t position, std::uint32_t count, std::uint32_t times) {
     const ForwardSlice slice{std::span(tokens_).subspan(position, count), position, pages_, LogitsOf::kLast};
+    const PagePool pool{memory_.data(), stride_, static_cast<std::uint32_t>(pages_.size())};
     const std::vector<std::int64_t> before = forward_.cpu_us();
-    forward_.run({&slice, 1}, {memory_.data(), stride_, static_cast<std::uint32_t>(pages_.size())});
+    for (std::uint32_t i = 0; i < times; ++i) forward_.run({&slice, 1}, pool);
     const std::vector<std::int64_t> after = forward_.cpu_us();
     std::int64_t busiest = 1;
     for (std::size_t i = 0; i < before.size(); ++i) busiest = std::max(busiest, after[i] - before[i]);
@@ -104,6 +106,43 @@ class Subject {
   std::vector<PageId> pages_;
   KernelArray<std::byte> memory_;
 };
+
+struct Round {
+  double prefill_s = 0, decode_s = 0;  // of one prompt, of one token
+  double foreign_load = 0;
+};
+
+// Rounds until enough of them were quiet; the quietest `options.rounds` come first. F and R go into `rates`.
+std::vector<Round> take_rounds(Subject& subject, const KernelTable& kernels, const MeasureOptions& options,
+                               ForwardRates& rates) {
+  ThreadPool pool(rates.threads);
+  const ReadRate memory(options.read_bytes != 0 ? options.read_bytes : dram_sample_bytes());
+  std::vector<Round> rounds;
+  for (std::uint32_t quiet = 0; quiet < options.rounds && rounds.size() < options.rounds_max;) {
+    Round round;
+    const CpuTime begin = cpu_time();
+    rates.fma_flops = std::max(rates.fma_flops, measure_fma_rate(kernels, pool));
+    round.prefill_s = subject.run(0, options.prefill_tokens, 1);
+    rates.read_bytes = std::max(rates.read_bytes, memory.measure(kernels, pool));
+    round.decode_s = subject.run(options.decode_context, 1, options.decode_steps) / options.decode_steps;
+    round.foreign_load = foreign_share(begin, cpu_time());
+    if (round.foreign_load <= options.foreign_load_max) ++quiet;
+    rounds.push_back(round);
+  }
+  std::stable_sort(rounds.begin(), rounds.end(),
+                   [](const Round& a, const Round& b) { return a.foreign_load < b.foreign_load; });
+  return rounds;
+}
+
+Result<void> check_options(const MeasureOptions& options) {
+  if (options.rounds < kRoundsMin) return invalid("rounds must be at least " + std::to_string(kRoundsMin));
+  if (options.rounds_max < options.rounds) return invalid("rounds_max must not be less than rounds");
+  if (options.prefill_tokens == 0 || options.decode_context == 0 || options.decode_steps == 0) {
+    return invalid("prefill_tokens, decode_context and decode_steps must be at least 1");
+  }
+  if (options.decode_context > options.prefill_tokens) return invalid("decode_context must not exceed prefill_tokens");
+  return {};
+}
 
 }  // namespace
 
@@ -121,10 +160,20 @@ ReadRate::ReadRate(std::size_t bytes) : region_(round_up(bytes, 2 * kMiB)) {
 double ReadRate::measure(const KernelTable& kernels, ThreadPool& pool) const {
   const std::size_t part = region_.size() / pool.threads() / 4096 * 4096;
   std::atomic<std::uint64_t> sink{0};
-  const double seconds = on_all_threads(pool, [&](std::size_t task) {
-    sink.fetch_add(kernels.read_sum(region_.data() + task * part, part), std::memory_order_relaxed);
-  });
-  return static_cast<double>(part * pool.threads()) / seconds;
+  double best = 0;
+  for (const ReadAhead ahead : {ReadAhead::kNone, ReadAhead::kSome}) {
+    const double seconds = on_all_threads(pool, [&](std::size_t task) {
+      sink.fetch_add(kernels.read_sum(region_.data() + task * part, part, ahead), std::memory_order_relaxed);
+    });
+    best = std::max(best, static_cast<double>(part * pool.threads()) / seconds);
+  }
+  return best;
+}
+
+std::size_t dram_sample_bytes() {
+  constexpr std::size_t kLeast = 512 * kMiB, kMost = 2 * kGiB;
+  const long last_level = sysconf(_SC_LEVEL3_CACHE_SIZE);  // virtual machines report caches that many share
+  return std::clamp(4 * static_cast<std::size_t>(std::max(0l, last_level)), kLeast, kMost);
 }
 
 double prefill_flops_of(const ModelSpec& spec, std::uint32_t tokens) {
@@ -142,29 +191,20 @@ double decode_bytes_of(const ModelSpec& spec, std::uint32_t context) {
 
 Result<ForwardRates> measure_forward(Forward& forward, const ModelSpec& spec, const BlockLayout& layout,
                                      const MeasureOptions& options) {
-  if (options.rounds < kRoundsMin) return invalid("rounds must be at least " + std::to_string(kRoundsMin));
-  if (options.prefill_tokens == 0 || options.decode_context == 0 || options.decode_steps == 0) {
-    return invalid("prefill_tokens, decode_context and decode_steps must be at least 1");
-  }
-  if (options.decode_context > options.prefill_tokens) return invalid("decode_context must not exceed prefill_tokens");
+  CAIRN_TRY_VOID(check_options(options));
   CAIRN_TRY(const KernelTable* kernels, select_kernels(forward.isa()));
-  ThreadPool pool(forward.threads());
-  const ReadRate memory(options.read_bytes);
   Subject subject(forward, spec, layout, options.prefill_tokens);
-  subject.run(0, options.prefill_tokens);  // warm
+  subject.run(0, options.prefill_tokens, 1);  // warm
   ForwardRates rates;
   rates.threads = forward.threads();
+  const std::vector<Round> rounds = take_rounds(subject, *kernels, options, rates);
+  rates.rounds = static_cast<std::uint32_t>(rounds.size());
   std::vector<double> prefill, decode;
-  const CpuTime begin = cpu_time();
-  for (std::uint32_t round = 0; round < options.rounds; ++round) {
-    rates.fma_flops = std::max(rates.fma_flops, measure_fma_rate(*kernels, pool));
-    prefill.push_back(subject.run(0, options.prefill_tokens));
-    rates.read_bytes = std::max(rates.read_bytes, memory.measure(*kernels, pool));
-    double seconds = 0;
-    for (std::uint32_t i = 0; i < options.decode_steps; ++i) seconds += subject.run(options.decode_context, 1);
-    decode.push_back(seconds / options.decode_steps);
+  for (std::size_t i = 0; i < options.rounds; ++i) {
+    prefill.push_back(rounds[i].prefill_s);
+    decode.push_back(rounds[i].decode_s);
   }
-  rates.foreign_load = foreign_share(begin, cpu_time());
+  rates.foreign_load = rounds[options.rounds - 1].foreign_load;
   rates.prefill_tokens = options.prefill_tokens / median(prefill);
   rates.prefill_flops = prefill_flops_of(spec, options.prefill_tokens) / median(prefill);
   rates.decode_tokens = 1.0 / median(decode);

@@ -20,7 +20,7 @@ namespace cairn {
 // One burst of some milliseconds on all threads of the pool: f32 operations per second, registers only.
 double measure_fma_rate(const KernelTable& kernels, ThreadPool& pool);
 
-// Streams through a region far larger than the caches: bytes per second.
+// Streams through a region: bytes per second, the better of two ways to read.
 class ReadRate {
  public:
   explicit ReadRate(std::size_t bytes);  // touches all of it
@@ -30,23 +30,29 @@ class ReadRate {
   KernelArray<std::byte> region_;
 };
 
+std::size_t dram_sample_bytes();  // far larger than the caches of this machine
+
 struct MeasureOptions {
   std::uint32_t prefill_tokens = 512;  // at most the forward's step_tokens_max
   std::uint32_t decode_context = 64;   // tokens in the pages when decoding is measured
-  std::uint32_t decode_steps = 4;      // of one sample
-  std::uint32_t rounds = 9;            // each takes every measurement once
-  std::size_t read_bytes = 512ull << 20;
+  std::uint32_t decode_steps = 32;     // of one sample
+  // Each round takes every measurement once. Rounds in which others used the machine are repeated, up to rounds_max in
+  // all; medians are those of the `rounds` rounds with the least foreign load, whatever they measured.
+  std::uint32_t rounds = 9, rounds_max = 27;
+  double foreign_load_max = 0.1;
+  std::size_t read_bytes = 0;  // 0: dram_sample_bytes()
 };
 
 struct ForwardRates {
   std::uint32_t threads = 0;
-  double fma_flops = 0;       // F: best of the rounds
-  double read_bytes = 0;      // R: best of the rounds
+  std::uint32_t rounds = 0;   // taken, the quoted ones among them
+  double fma_flops = 0;       // F: best of all rounds
+  double read_bytes = 0;      // R: best of all rounds
   double prefill_tokens = 0;  // per second, median
   double prefill_flops = 0;   // 2 × linear parameters + attention, per second, median
   double decode_tokens = 0;   // batch 1, per second, median
   double decode_bytes = 0;    // weights with head, and KV read, per second, median
-  double foreign_load = 0;    // share of the machine's CPU time that others used meanwhile, 0..1
+  double foreign_load = 0;    // share of the machine's CPU time that others used in the worst quoted round, 0..1
   double prefill_share() const { return prefill_flops / fma_flops; }
   double decode_share() const { return decode_bytes / read_bytes; }
 };

@@ -183,7 +183,7 @@ std::uint64_t fma_burn(std::uint64_t rounds) {
   return rounds * 8 * 2;
 }
 
-std::uint64_t read_sum(const std::byte* data, std::size_t bytes) {
+std::uint64_t read_sum(const std::byte* data, std::size_t bytes, ReadAhead /*ahead*/) {
   std::uint64_t sum[4] = {};
   for (std::size_t i = 0; i < bytes; i += 32) {
     std::uint64_t word[4];

@@ -46,6 +46,8 @@ struct RopeCall {
   std::size_t dim;      // even, <= 1024
 };
 
+enum class ReadAhead : std::uint8_t { kNone, kSome };
+
 struct KernelTable {
   const char* name;
   bool (*supported)();  // CPUID features and the register state that the kernel saves (XCR0)
@@ -69,7 +71,8 @@ struct KernelTable {
   void (*from_bf16)(const std::uint16_t* x, float* out, std::size_t n);
   // Register-only FMA loop of the unit that gemm uses; returns the floating-point operations done (calibration).
   std::uint64_t (*fma_burn)(std::uint64_t rounds);
-  std::uint64_t (*read_sum)(const std::byte* data, std::size_t bytes);  // streams memory; bytes: multiple of 256
+  // Streams memory, asking for what comes next or not: which is faster depends on the machine. bytes: times 256.
+  std::uint64_t (*read_sum)(const std::byte* data, std::size_t bytes, ReadAhead ahead);
 };
 
 // Sets FTZ, DAZ, round-to-nearest and masked exceptions for the calling thread, and restores on destruction.

@@ -200,18 +200,27 @@ std::uint64_t fma_burn(std::uint64_t rounds) {
   return rounds * V::kBurn * kLanes * 2;
 }
 
-std::uint64_t read_sum(const std::byte* data, std::size_t bytes) {
+template <bool kAhead>
+std::uint64_t read_sum_of(const std::byte* data, std::size_t bytes) {
+  constexpr std::size_t kAheadBytes = 8192;
   __m256i sum[8];
   for (__m256i& s : sum) s = _mm256_setzero_si256();
-  const __m256i* from = reinterpret_cast<const __m256i*>(data);
-  for (std::size_t i = 0; i < bytes / 32; i += 8) {
+  for (std::size_t i = 0; i < bytes; i += sizeof sum) {
+    const std::byte* from = data + i;
 #pragma GCC unroll 8
-    for (std::size_t j = 0; j < 8; ++j) sum[j] = _mm256_add_epi64(sum[j], _mm256_loadu_si256(from + i + j));
+    for (std::size_t j = 0; j < 8; ++j) {
+      if (kAhead && j % 2 == 0) _mm_prefetch(reinterpret_cast<const char*>(from + kAheadBytes + 32 * j), _MM_HINT_T0);
+      sum[j] = _mm256_add_epi64(sum[j], _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 32 * j)));
+    }
   }
   for (int j = 1; j < 8; ++j) sum[0] = _mm256_add_epi64(sum[0], sum[j]);
   alignas(32) std::uint64_t lane[4];
   _mm256_store_si256(reinterpret_cast<__m256i*>(lane), sum[0]);
   return lane[0] + lane[1] + lane[2] + lane[3];
+}
+
+std::uint64_t read_sum(const std::byte* data, std::size_t bytes, ReadAhead ahead) {
+  return ahead == ReadAhead::kSome ? read_sum_of<true>(data, bytes) : read_sum_of<false>(data, bytes);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // The compute threads of one Forward. The caller is thread 0; workers spin briefly for the next job and then sleep, so
-// an idle engine burns nothing. Which thread takes which task is left to chance: no result may depend on it.
+// an idle engine burns nothing. Each thread starts with its own run of consecutive tasks, so that it streams through
+// what they read, and then helps the others; who takes which task is left to chance: no result may depend on it.
 #pragma once
 
 #include <atomic>
@@ -35,23 +36,29 @@ class ThreadPool {
         &function);
   }
 
-  // CPU time each thread has used so far, in microseconds; index 0 is the caller's. For measuring.
+  // CPU time each thread has used so far, in microseconds; index 0 is the caller's. Disturbs no worker: for measuring.
   std::vector<std::int64_t> cpu_us();
 
  private:
   using Call = void (*)(const void* function, std::size_t task, std::uint32_t thread);
 
+  // Tasks [next, end) that nobody took yet, and the job that they belong to, in one word (ticket_of): whoever takes a
+  // task by compare-and-swap knows that its job is still running. A worker that the system has not scheduled takes
+  // none, and nobody waits for it.
+  struct alignas(64) Lane {
+    std::atomic<std::uint64_t> ticket{0};
+  };
+
   void dispatch(std::size_t tasks, Call call, const void* function);
   void work(std::uint32_t thread);
   void take_tasks(std::uint32_t thread);
+  void finish(std::uint32_t tasks, std::uint32_t thread);
 
   const std::uint32_t threads_;
   Call call_ = nullptr;
   const void* function_ = nullptr;
-  // Job number, task count and next task in one word (ticket_of): whoever takes a task by compare-and-swap knows that
-  // its job is still running. A worker that the system has not scheduled takes none, and nobody waits for it.
-  alignas(64) std::atomic<std::uint64_t> ticket_{0};
-  alignas(64) std::atomic<std::uint32_t> done_{0};  // tasks of the current job that are finished
+  std::vector<Lane> lanes_;                         // one for each thread
+  alignas(64) std::atomic<std::uint32_t> left_{0};  // tasks of the current job that are not finished
   alignas(64) std::atomic<std::uint32_t> job_{0};   // counts jobs; a change wakes the workers
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;

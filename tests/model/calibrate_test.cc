@@ -29,6 +29,11 @@ TEST(Calibrate, AVectorTableBeatsTheOracleInRegisters) {
   EXPECT_GT(ReadRate(8 << 20).measure(best, pool), 0);
 }
 
+TEST(Calibrate, TheMemorySampleIsFarLargerThanTheCaches) {
+  EXPECT_GE(dram_sample_bytes(), std::size_t{512} << 20);
+  EXPECT_LE(dram_sample_bytes(), std::size_t{2} << 30);
+}
+
 TEST(Calibrate, MeasuresBothPhasesOfAForward) {
   const ModelSpec spec = small_spec(Architecture::kQwen3, 4, 2, 32);
   const RandomModel weights(spec, 3);
@@ -39,6 +44,7 @@ TEST(Calibrate, MeasuresBothPhasesOfAForward) {
   const auto forward = Forward::make(weights, layout, config).value();
   MeasureOptions options;
   options.prefill_tokens = 64, options.decode_context = 20, options.read_bytes = 4 << 20;
+  options.rounds_max = 12, options.foreign_load_max = -1, options.decode_steps = 4;
   const auto rates = measure_forward(*forward, spec, layout, options);
   ASSERT_TRUE(rates);
   EXPECT_EQ(rates->threads, 2u);
@@ -47,7 +53,10 @@ TEST(Calibrate, MeasuresBothPhasesOfAForward) {
   EXPECT_GT(rates->decode_tokens, 0);
   EXPECT_GE(rates->foreign_load, 0);
   EXPECT_LE(rates->foreign_load, 1);
+  EXPECT_EQ(rates->rounds, 12u);  // no round is as quiet as none: all are taken, the quietest nine count
   options.rounds = 3;
+  EXPECT_FALSE(measure_forward(*forward, spec, layout, options));
+  options.rounds = 9, options.rounds_max = 8;
   EXPECT_FALSE(measure_forward(*forward, spec, layout, options));
 }
 

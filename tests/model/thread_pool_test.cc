@@ -26,6 +26,27 @@ TEST(ThreadPool, EachTaskRunsOnce) {
   }
 }
 
+TEST(ThreadPool, EachThreadStartsWithARunOfItsOwnAndHelpsTheOthersAfterwards) {
+  constexpr std::size_t kTasks = 64;
+  ThreadPool pool(2);
+  std::vector<std::uint32_t> taken_by(kTasks);
+  std::atomic<int> started{0};
+  std::atomic<std::size_t> finished{0};
+  pool.run(kTasks, [&](std::size_t task, std::uint32_t thread) {
+    taken_by[task] = thread;
+    if (task == 0 || task == kTasks / 2) {
+      started.fetch_add(1);
+      while (started.load() < 2) {  // both are at the head of their runs
+      }
+    }
+    // The worker stays with its first task until the caller has done all the others.
+    while (task == kTasks / 2 && finished.load() < kTasks - 1) {
+    }
+    finished.fetch_add(1);
+  });
+  for (std::size_t task = 0; task < kTasks; ++task) EXPECT_EQ(taken_by[task], task == kTasks / 2 ? 1u : 0u);
+}
+
 TEST(ThreadPool, SleepingWorkersWakeForTheNextJob) {
   ThreadPool pool(3);
   const SystemClock clock;
@@ -51,6 +72,22 @@ TEST(ThreadPool, EveryThreadComputesWithDenormalsAsZero) {
     }
   });
   EXPECT_EQ(flushed.load(), 2);
+}
+
+TEST(ThreadPool, AskingForCpuTimeWaitsForNoWorker) {
+  ThreadPool pool(2);
+  std::atomic<int> inside{0};
+  pool.run(2, [&](std::size_t, std::uint32_t thread) {
+    inside.fetch_add(1);
+    while (inside.load() < 2) {
+    }
+    if (thread == 0) {
+      EXPECT_EQ(pool.cpu_us().size(), 2u);  // while the other thread still computes
+      inside.fetch_add(1);
+    }
+    while (inside.load() < 3) {
+    }
+  });
 }
 
 TEST(ThreadPool, CpuTimeIsCountedForEachThread) {
