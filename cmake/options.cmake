@@ -8,7 +8,8 @@ target_compile_options(cairn_options INTERFACE
   -fstack-protector-strong -fvisibility=hidden)
 target_link_libraries(cairn_options INTERFACE Threads::Threads)
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-  target_compile_options(cairn_options INTERFACE -Wthread-safety)
+  # libstdc++ 12 itself calls the deprecated std::get_temporary_buffer in its sorts.
+  target_compile_options(cairn_options INTERFACE -Wthread-safety -Wno-deprecated-declarations)
 else()
   target_compile_options(cairn_options INTERFACE -Wno-interference-size)
 endif()
