@@ -38,6 +38,8 @@ class OwnedFile {
   void reset() {
     if (descriptor_ >= 0) calls_->close(std::exchange(descriptor_, -1));
   }
+  // What close(2) says, 0 or -errno: on network file systems the first word about writes that did not arrive.
+  int finish() { return descriptor_ >= 0 ? calls_->close(std::exchange(descriptor_, -1)) : 0; }
 
  private:
   FileCalls* calls_ = nullptr;

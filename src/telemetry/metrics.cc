@@ -120,7 +120,21 @@ class Registry final : public Metrics {
     return *slot;
   }
 
+  void watch(const std::shared_ptr<MetricSource>& source) override {
+    MutexLock lock(mutex_);
+    std::erase_if(sources_, [](const std::weak_ptr<MetricSource>& known) { return known.expired(); });
+    sources_.push_back(source);
+  }
+
   std::string expose() const override {
+    std::vector<std::weak_ptr<MetricSource>> sources;
+    {
+      MutexLock lock(mutex_);
+      sources = sources_;
+    }
+    for (const auto& source : sources) {
+      if (const std::shared_ptr<MetricSource> alive = source.lock()) alive->refresh();
+    }
     // The registry collects in order of registration, so the text is stable between scrapes.
     return prometheus::TextSerializer().Serialize(registry_.Collect());
   }
@@ -165,6 +179,7 @@ class Registry final : public Metrics {
   mutable Mutex mutex_;
   prometheus::Registry registry_;
   std::map<std::string, Family> families_ CAIRN_GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<MetricSource>> sources_ CAIRN_GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -31,6 +31,13 @@ class Histogram {
   virtual void observe(double value) = 0;
 };
 
+// Keeps gauges that are cheaper to ask for than to keep: told just before each exposition, on the thread that asked.
+class MetricSource {
+ public:
+  virtual ~MetricSource() = default;
+  virtual void refresh() = 0;  // must not block for long
+};
+
 using Labels = std::map<std::string, std::string>;
 
 // One family as it is exposed; the table in docs is made of these.
@@ -48,8 +55,9 @@ class Metrics {
   virtual Gauge& gauge(std::string_view name, std::string_view help, const Labels& labels = {}) = 0;
   virtual Histogram& histogram(std::string_view name, std::string_view help, const std::vector<double>& buckets,
                                const Labels& labels = {}) = 0;
-  virtual std::string expose() const = 0;           // Prometheus text format 0.0.4
-  virtual std::vector<MetricRow> rows() const = 0;  // by name
+  virtual void watch(const std::shared_ptr<MetricSource>& source) = 0;  // for as long as it lives
+  virtual std::string expose() const = 0;                               // Prometheus text format 0.0.4
+  virtual std::vector<MetricRow> rows() const = 0;                      // by name
 };
 
 std::unique_ptr<Metrics> make_metrics();

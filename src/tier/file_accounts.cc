@@ -14,13 +14,22 @@ void FileAccounts::change(std::uint32_t shard, std::uint32_t fan, const std::fun
   blocks_.fetch_add(by.blocks);
 }
 
-void FileAccounts::recount(std::uint32_t shard, std::uint32_t fan, const std::function<FileAmount()>& count) {
+void FileAccounts::recount(std::uint32_t shard, std::uint32_t fan,
+                           const std::function<std::optional<FileAmount>()>& count) {
   MutexLock lock(lock_of(fan));
-  const FileAmount now = count();
+  const std::optional<FileAmount> counted = count();
+  if (!counted) return;
+  const FileAmount now = *counted;
   FileAmount& known = known_[std::size_t{shard} * kFanOut + fan];
   used_.fetch_add(now.bytes - known.bytes);
   blocks_.fetch_add(now.blocks - known.blocks);
   known = now;
+}
+
+bool FileAccounts::knows_any(std::uint32_t shard, std::uint32_t fan) {
+  MutexLock lock(lock_of(fan));
+  const FileAmount& known = known_[std::size_t{shard} * kFanOut + fan];
+  return known.bytes != 0 || known.blocks != 0;
 }
 
 bool FileAccounts::reserve(std::uint64_t bytes, std::uint64_t capacity_bytes) {

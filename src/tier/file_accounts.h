@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/mutex.h"
@@ -25,8 +26,10 @@ class FileAccounts {
   std::uint32_t shards() const { return shards_; }
   // Runs `change` with the directory locked; what it returns is added.
   void change(std::uint32_t shard, std::uint32_t fan, const std::function<FileAmount()>& change);
-  // Runs `count` with the directory locked; what it returns is what the directory holds now.
-  void recount(std::uint32_t shard, std::uint32_t fan, const std::function<FileAmount()>& count);
+  // Runs `count` with the directory locked; what it returns is what the directory holds now. None: it cannot be told,
+  // and what was known stays.
+  void recount(std::uint32_t shard, std::uint32_t fan, const std::function<std::optional<FileAmount>()>& count);
+  bool knows_any(std::uint32_t shard, std::uint32_t fan);  // something was counted for this directory
 
   // Bytes of a put under way: false when used, reserved and these together exceed the capacity (0: no limit).
   bool reserve(std::uint64_t bytes, std::uint64_t capacity_bytes);

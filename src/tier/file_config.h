@@ -28,6 +28,7 @@ struct FileTierConfig {
   std::uint32_t orphan_age_s = 3600;
   std::uint32_t scan_directories_per_s = 2000;
   std::uint32_t rescan_s = 600;
+  std::uint32_t recheck_s = 30;
   std::uint32_t drain_ms = 5000;
 
   Result<void> validate() const;
@@ -36,10 +37,11 @@ struct FileTierConfig {
     v.field("path", &FileTierConfig::path, "directory of the store");
     v.field("durability", &FileTierConfig::durability, "none, data (fdatasync) or full (fsync of file and directory)");
     v.field("direct", &FileTierConfig::direct, "auto, always or never pass the page cache by");
-    v.field("io_threads", &FileTierConfig::io_threads, "reads and writes at a time");
+    v.field("io_threads", &FileTierConfig::io_threads, "reads at a time, and as many writes");
     v.field("lookup_threads", &FileTierConfig::lookup_threads, "stats at a time");
     v.field("queue_max", &FileTierConfig::queue_max, "waiting pieces of work; beyond it batches are refused as busy");
-    v.field("stuck_threads_max", &FileTierConfig::stuck_threads_max, "threads written off while they hang in a call");
+    v.field("stuck_threads_max", &FileTierConfig::stuck_threads_max,
+            "threads written off while they hang in reads, writes or lookups");
     v.field("file_mode", &FileTierConfig::file_mode, "permissions of block files, octal");
     v.field("dir_mode", &FileTierConfig::dir_mode, "permissions of directories, octal");
     v.field("capacity_bytes", &FileTierConfig::capacity_bytes, "stop storing beyond; 0: no limit");
@@ -49,6 +51,8 @@ struct FileTierConfig {
     v.field("orphan_age_s", &FileTierConfig::orphan_age_s, "age at which temporary files are swept; 0: never");
     v.field("scan_directories_per_s", &FileTierConfig::scan_directories_per_s, "speed of the accounting scan");
     v.field("rescan_s", &FileTierConfig::rescan_s, "seconds between accounting scans; 0: only at open");
+    v.field("recheck_s", &FileTierConfig::recheck_s,
+            "seconds between looks for directories that other processes changed; 0: only at rescans");
     v.field("drain_ms", &FileTierConfig::drain_ms, "patience with batches under way at stop");
   }
 };

@@ -32,7 +32,8 @@ class BlockWrite {
     int result = open_temporary();
     if (result >= 0) {
       result = write_file();
-      file_.reset();
+      const int closed = file_.finish();
+      if (result >= 0 && closed != -EINTR) result = closed;  // interrupted, it is closed all the same
       if (result >= 0 && !run_.open(row_)) result = -ECANCELED;
       if (result >= 0) result = give_name();
       if (result < 0) state_.calls.unlink(directory_.get(), temporary_.c_str());

@@ -4,6 +4,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <limits>
+#include <optional>
 
 #include "base/random.h"
 #include "tier/file_state.h"
@@ -13,6 +15,7 @@ namespace {
 
 constexpr std::size_t kNamesMax = 1 << 20;  // of one directory
 constexpr const char* kQuarantineName = "quarantine";
+constexpr std::int64_t kNeverSeen = std::numeric_limits<std::int64_t>::min();
 
 std::string fan_name(std::uint32_t fan) {
   char text[8];
@@ -33,11 +36,15 @@ OwnedFile open_quarantine(FileState& state) {
   return OwnedFile(state.calls, state.calls.open_beneath(state.root.get(), path.c_str(), O_RDONLY | O_DIRECTORY, 0));
 }
 
-FileAmount count_directory(FileState& state, const std::string& path) {
+bool is_absent(int code) { return code == -ENOENT || code == -ENOTDIR; }
+
+// None: it cannot be read now. A directory that is gone holds nothing.
+std::optional<FileAmount> count_directory(FileState& state, const std::string& path) {
   FileAmount amount;
   std::vector<std::string> names;
   OwnedFile directory(state.calls, state.calls.open_beneath(state.root.get(), path.c_str(), O_RDONLY | O_DIRECTORY, 0));
-  if (!directory.open() || state.calls.list(state.root.get(), path.c_str(), kNamesMax, names) < 0) return amount;
+  if (is_absent(directory.get())) return amount;
+  if (!directory.open() || state.calls.list(state.root.get(), path.c_str(), kNamesMax, names) < 0) return std::nullopt;
   const std::int64_t too_old_us = state.clock.unix_time_us() - std::int64_t{state.config.orphan_age_s} * 1'000'000;
   for (const std::string& name : names) {
     FileStat found;
@@ -103,21 +110,31 @@ bool quarantine(FileState& state, const KvBlockId& id, QuarantineWhen when) {
   return moved;
 }
 
-void scan_store(FileState& state, const std::function<bool(std::uint32_t)>& go_on) {
-  count_quarantine(state);
+void scan_store(FileState& state, ScanDepth depth, ScanMemory& seen, const std::function<bool(std::uint32_t)>& go_on) {
+  constexpr std::int64_t kSettledUs = 3'000'000;  // a directory younger than this may change without a new time
+  if (depth == ScanDepth::kAll) count_quarantine(state);
+  seen.mtime_us.resize(std::size_t{state.layout.cells()} * FileAccounts::kFanOut, kNeverSeen);
   for (std::uint32_t shard = 0; shard < state.layout.cells(); ++shard) {
     const std::string shard_directory = state.path.shard_directory(shard);
     std::vector<std::string> names;
+    const int listed = state.calls.list(state.root.get(), shard_directory.c_str(), kNamesMax, names);
+    if (listed < 0 && !is_absent(listed)) continue;
     // A directory made from now on holds what this process put there, counted already, or waits for the next scan.
-    if (state.calls.list(state.root.get(), shard_directory.c_str(), kNamesMax, names) < 0) continue;
     std::vector<bool> present(FileAccounts::kFanOut, false);
     for (const std::string& name : names) {
       if (is_fan_out(name)) present[static_cast<std::size_t>(std::stoul(name, nullptr, 16))] = true;
     }
     for (std::uint32_t fan = 0; fan < FileAccounts::kFanOut; ++fan) {
-      if (!present[fan]) continue;
+      if (!present[fan] && !state.accounts.knows_any(shard, fan)) continue;
       if (!go_on(1)) return;
-      state.accounts.recount(shard, fan, [&] { return count_directory(state, shard_directory + "/" + fan_name(fan)); });
+      const std::string directory = shard_directory + "/" + fan_name(fan);
+      std::int64_t& known_us = seen.mtime_us[std::size_t{shard} * FileAccounts::kFanOut + fan];
+      FileStat found;
+      const bool there = state.calls.stat(state.root.get(), directory.c_str(), found) >= 0;
+      if (depth == ScanDepth::kChanged && there && found.mtime_us == known_us) continue;
+      const bool settled = there && found.mtime_us < state.clock.unix_time_us() - kSettledUs;
+      known_us = settled ? found.mtime_us : kNeverSeen;
+      state.accounts.recount(shard, fan, [&] { return count_directory(state, directory); });
     }
   }
 }

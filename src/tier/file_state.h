@@ -87,7 +87,13 @@ enum class QuarantineWhen : std::uint8_t { kAlways, kUnlessTooMany };
 bool quarantine(FileState& state, const KvBlockId& id, QuarantineWhen when);
 // The same with the directory open and its account locked; the amount is what the store lost.
 FileAmount quarantine_locked(FileState& state, int directory, const KvBlockId& id, bool& moved);
-// One pass over all directories: counts, and removes temporaries older than the configured age. `go_on` false ends it.
-void scan_store(FileState& state, const std::function<bool(std::uint32_t directories)>& go_on);
+// One pass over all directories, or over those that changed since the pass before: counts, and removes temporaries
+// older than the configured age. `go_on` false ends it.
+enum class ScanDepth : std::uint8_t { kAll, kChanged };
+struct ScanMemory {
+  std::vector<std::int64_t> mtime_us;  // by shard and fan-out, when it was counted last
+};
+void scan_store(FileState& state, ScanDepth depth, ScanMemory& seen,
+                const std::function<bool(std::uint32_t directories)>& go_on);
 
 }  // namespace cairn

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::int64_t kMinuteUs = 60'000'000;
 constexpr std::int64_t kScanPauseUs = 20'000;
+constexpr std::int64_t kNeverUs = 1'000'000'000'000'000;  // decades, and still no overflow in nanoseconds
 
 }  // namespace
 
@@ -88,7 +89,7 @@ std::uint64_t FileState::held_bytes() const {
   return bytes;
 }
 
-// Counts the store at open and again every rescan_s, at a bounded rate.
+// Counts the store at open and again every rescan_s, and what others changed every recheck_s, at a bounded rate.
 class StoreScan {
  public:
   explicit StoreScan(std::shared_ptr<FileState> state) : state_(std::move(state)), thread_([this] { run(); }) {}
@@ -102,7 +103,14 @@ class StoreScan {
   }
   void wait_for_one() {
     mutex_.lock();
-    while (scans_ == 0) changed_.wait(mutex_);
+    while (whole_passes_ == 0) changed_.wait(mutex_);
+    mutex_.unlock();
+  }
+  void look_now() {
+    mutex_.lock();
+    const std::uint64_t wanted = ++asked_;
+    changed_.notify_all();
+    while (answered_ < wanted && !stop_) changed_.wait(mutex_);
     mutex_.unlock();
   }
 
@@ -112,48 +120,58 @@ class StoreScan {
     if (!stop_) changed_.wait_for_us(mutex_, pause_us);
     return !stop_;
   }
-  void run() {
+  void pass(ScanDepth depth) {
     const std::uint32_t burst =
         std::max<std::uint32_t>(state_->config.scan_directories_per_s / (1'000'000 / kScanPauseUs), 1);
-    for (;;) {
-      std::uint32_t in_burst = 0;
-      bool go_on = true;
-      scan_store(*state_, [&](std::uint32_t directories) {
-        in_burst += directories;
-        if (in_burst >= burst) {
-          in_burst = 0;
-          go_on = pause_us(kScanPauseUs);
-        }
-        return go_on;
-      });
-      mutex_.lock();
-      ++scans_;
-      changed_.notify_all();
-      const std::int64_t until_us = std::int64_t{state_->config.rescan_s} * 1'000'000;
-      if (until_us == 0) {
-        while (!stop_) changed_.wait(mutex_);
-      } else if (!stop_) {
-        while (!stop_ && changed_.wait_for_us(mutex_, until_us)) {
-        }
+    std::uint32_t in_burst = 0;
+    bool go_on = true;
+    scan_store(*state_, depth, seen_, [&](std::uint32_t directories) {
+      in_burst += directories;
+      if (in_burst >= burst) {
+        in_burst = 0;
+        go_on = pause_us(kScanPauseUs);
       }
+      return go_on;
+    });
+  }
+  void run() {
+    const std::int64_t recheck_us = std::int64_t{state_->config.recheck_s} * 1'000'000;
+    const std::int64_t rescan_us = std::int64_t{state_->config.rescan_s} * 1'000'000;
+    std::int64_t rescan_at_us = 0;
+    ScanDepth depth = ScanDepth::kAll;
+    for (std::uint64_t taken = 0;;) {
+      pass(depth);
+      const std::int64_t now_us = state_->clock.now_us();
+      if (depth == ScanDepth::kAll) rescan_at_us = rescan_us == 0 ? kNeverUs : now_us + rescan_us;
+      const std::int64_t next_us = std::min(rescan_at_us - now_us, recheck_us == 0 ? kNeverUs : recheck_us);
+      mutex_.lock();
+      whole_passes_ += depth == ScanDepth::kAll ? 1 : 0;
+      answered_ = taken;
+      changed_.notify_all();
+      while (!stop_ && asked_ == taken && changed_.wait_for_us(mutex_, std::max<std::int64_t>(next_us, 1))) {
+      }
+      taken = asked_;
       const bool stop = stop_;
       mutex_.unlock();
       if (stop) return;
+      depth = state_->clock.now_us() >= rescan_at_us ? ScanDepth::kAll : ScanDepth::kChanged;
     }
   }
 
   std::shared_ptr<FileState> state_;
+  ScanMemory seen_;  // the thread's own
   Mutex mutex_;
   CondVar changed_;
   bool stop_ CAIRN_GUARDED_BY(mutex_) = false;
-  std::uint64_t scans_ CAIRN_GUARDED_BY(mutex_) = 0;
+  std::uint64_t whole_passes_ CAIRN_GUARDED_BY(mutex_) = 0;
+  std::uint64_t asked_ CAIRN_GUARDED_BY(mutex_) = 0, answered_ CAIRN_GUARDED_BY(mutex_) = 0;
   std::thread thread_;
 };
 
 struct FileTier::Parts {
   std::shared_ptr<FileState> state;
   std::unique_ptr<InFlight> in_flight;
-  std::unique_ptr<Executor> io, lookups;
+  std::unique_ptr<Executor> reads, writes, lookups;  // apart, so that stores that hang keep nobody from reading
   std::unique_ptr<StoreScan> scan;
 };
 
@@ -164,7 +182,8 @@ Result<std::unique_ptr<FileTier>> FileTier::open(const FileTierConfig& config, O
   auto parts = std::make_unique<Parts>();
   parts->state = std::make_shared<FileState>(config, std::move(store), std::move(layout), deps);
   parts->in_flight = std::make_unique<InFlight>(deps.clock);
-  parts->io = make_thread_pool({config.io_threads, config.queue_max, config.stuck_threads_max}, "cairn-file");
+  parts->reads = make_thread_pool({config.io_threads, config.queue_max, config.stuck_threads_max}, "cairn-read");
+  parts->writes = make_thread_pool({config.io_threads, config.queue_max, config.stuck_threads_max}, "cairn-write");
   parts->lookups = make_thread_pool({config.lookup_threads, config.queue_max, config.stuck_threads_max}, "cairn-stat");
   parts->scan = std::make_unique<StoreScan>(parts->state);
   const FileState& state = *parts->state;
@@ -186,13 +205,15 @@ FileTier::FileTier(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 FileTier::~FileTier() {
   drain();
   parts_->scan.reset();
-  parts_->io.reset();
+  parts_->reads.reset();
+  parts_->writes.reset();
   parts_->lookups.reset();
 }
 
 void FileTier::drain() { parts_->in_flight->drain(std::int64_t{parts_->state->config.drain_ms} * 1000); }
 void FileTier::cancel(Batch& batch) { parts_->in_flight->cancel(batch); }
 void FileTier::wait_for_scan() { parts_->scan->wait_for_one(); }
+void FileTier::recount() { parts_->scan->look_now(); }
 const MountTraits& FileTier::mount() const { return parts_->state->mount; }
 
 TierTraits FileTier::traits() const {
@@ -228,7 +249,7 @@ FileTierReport FileTier::report() const {
   report.swept = counters.swept;
   report.second_reads = counters.second_reads;
   report.bounced = counters.bounced;
-  report.stuck_threads = parts_->io->stuck() + parts_->lookups->stuck();
+  report.stuck_threads = parts_->reads->stuck() + parts_->writes->stuck() + parts_->lookups->stuck();
   return report;
 }
 
@@ -236,7 +257,8 @@ void FileTier::submit(Batch& batch) {
   const std::shared_ptr<BatchRun> run = parts_->in_flight->enter(batch);
   if (!run) return;
   const bool lookup = run->verb() == Verb::kContains;
-  Executor& executor = lookup ? *parts_->lookups : *parts_->io;
+  const bool read = run->verb() == Verb::kGet;
+  Executor& executor = lookup ? *parts_->lookups : read ? *parts_->reads : *parts_->writes;
   const FileTierConfig& config = parts_->state->config;
   const auto refuse = [&](ErrorCode code, const char* why, MissReason reason) {
     run->note_error({code, why});

@@ -36,6 +36,7 @@ class FileTier final : public Tier {
   const MountTraits& mount() const;
   // Returns when a whole accounting scan has ended since open (tests, tools).
   void wait_for_scan();
+  void recount();  // looks now for what others stored or removed, and returns when that is counted
 
  private:
   struct Parts;

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
+
 namespace cairn {
 
 // The events of a tier as metrics.
@@ -55,14 +57,46 @@ class TierProbe {
   Gauge *used_ = nullptr, *capacity_ = nullptr, *held_ = nullptr;
 };
 
-MeteredTier::MeteredTier(std::unique_ptr<Tier> inner, const Clock& clock, Metrics& metrics)
+// A scan, a quarantine or another process changes what a tier holds without any batch: asked at each exposition.
+class UsageSource final : public MetricSource {
+ public:
+  UsageSource(const Tier& tier, TierProbe& probe) : tier_(&tier), probe_(probe) {}
+  void refresh() override {
+    MutexLock lock(mutex_);
+    if (tier_ != nullptr) probe_.usage(tier_->usage());
+  }
+  void end() {
+    MutexLock lock(mutex_);
+    tier_ = nullptr;
+  }
+
+ private:
+  Mutex mutex_;  // before the tier's own
+  const Tier* tier_ CAIRN_GUARDED_BY(mutex_);
+  TierProbe& probe_;
+};
+
+MeteredTier::MeteredTier(std::unique_ptr<Tier> inner, const Clock& clock, Metrics& metrics, std::string name)
     : inner_(std::move(inner)),
       clock_(clock),
-      probe_(std::make_unique<TierProbe>(metrics, std::string(inner_->traits().name))) {
-  refresh();
+      name_(name.empty() ? std::string(inner_->traits().name) : std::move(name)),
+      probe_(std::make_unique<TierProbe>(metrics, name_)),
+      usage_(std::make_shared<UsageSource>(*inner_, *probe_)) {
+  usage_->refresh();
+  metrics.watch(usage_);
 }
 
-MeteredTier::~MeteredTier() { inner_.reset(); }  // it drains, and its last batches are still counted
+MeteredTier::~MeteredTier() {
+  usage_->refresh();
+  usage_->end();
+  inner_.reset();  // it drains, and its last batches are still counted
+}
+
+TierTraits MeteredTier::traits() const {
+  TierTraits traits = inner_->traits();
+  traits.name = name_;
+  return traits;
+}
 
 void MeteredTier::submit(Batch& batch) {
   if (batch.watch == nullptr) {
@@ -75,11 +109,7 @@ void MeteredTier::submit(Batch& batch) {
 void MeteredTier::on_finish(Batch& batch, const Result<void>& result) noexcept {
   for (const BlockSlot& slot : batch.slots) probe_->row(batch.verb, slot);
   probe_->batch(batch.verb, clock_.now_us() - batch.submitted_us, result.has_value());
-  if (batch.verb == Verb::kPut || batch.verb == Verb::kErase) refresh();
-}
-
-void MeteredTier::refresh() {
-  if (inner_) probe_->usage(inner_->usage());
+  if (batch.verb == Verb::kPut || batch.verb == Verb::kErase) usage_->refresh();
 }
 
 }  // namespace cairn

@@ -13,7 +13,8 @@ namespace cairn::test {
 class FaultCalls : public FileCalls {
  public:
   // Each returns 0 (let the call through) or -errno.
-  std::function<int()> on_stat, on_read, on_write, on_allocate, on_sync, on_rename, on_create, on_unlink;
+  std::function<int()> on_stat, on_read, on_write, on_allocate, on_sync, on_rename, on_create, on_unlink, on_list;
+  std::function<int()> on_close;  // of a file that was created; the descriptor is closed all the same
   std::function<void(int directory, const char* temporary)> before_publish;
   std::atomic<std::size_t> short_count{0};  // reads and writes move at most so many bytes, when not 0
 
@@ -49,7 +50,20 @@ class FaultCalls : public FileCalls {
     if ((flags & 0100) != 0) {  // O_CREAT
       if (const int failed = ask(on_create); failed < 0) return failed;
     }
-    return FileCalls::open_beneath(directory, path, flags, mode);
+    const int opened = FileCalls::open_beneath(directory, path, flags, mode);
+    if ((flags & 0100) != 0) created_ = opened;
+    return opened;
+  }
+  int close(int descriptor) override {
+    const int closed = FileCalls::close(descriptor);
+    if (created_ != descriptor) return closed;
+    created_ = -1;
+    const int failed = ask(on_close);
+    return failed < 0 ? failed : closed;
+  }
+  int list(int directory, const char* path, std::size_t names_max, std::vector<std::string>& into) override {
+    if (const int failed = ask(on_list); failed < 0) return failed;
+    return FileCalls::list(directory, path, names_max, into);
   }
   int rename_new(int directory, const char* from, const char* to) override {
     if (before_publish) before_publish(directory, from);
@@ -66,6 +80,7 @@ class FaultCalls : public FileCalls {
   }
 
  private:
+  std::atomic<int> created_{-1};
   static int ask(const std::function<int()>& fault) { return fault ? fault() : 0; }
 };
 

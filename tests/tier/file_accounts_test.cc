@@ -42,6 +42,17 @@ TEST(FileAccounts, OwnChangesAndScansAgreeInAnyOrder) {
   EXPECT_EQ(accounts.blocks(), static_cast<std::uint64_t>(sum / 100));
 }
 
+TEST(FileAccounts, WhatCannotBeCountedStaysAsItWasKnown) {
+  FileAccounts accounts(1);
+  accounts.recount(0, 7, [] { return FileAmount{500, 5}; });
+  EXPECT_TRUE(accounts.knows_any(0, 7));
+  accounts.recount(0, 7, [] { return std::nullopt; });
+  EXPECT_EQ(accounts.used_bytes(), 500u);
+  accounts.recount(0, 7, [] { return FileAmount{}; });
+  EXPECT_EQ(accounts.used_bytes(), 0u);
+  EXPECT_FALSE(accounts.knows_any(0, 7));
+}
+
 TEST(FileAccounts, ReservationsNeverOverdrawACapacity) {
   FileAccounts accounts(1);
   std::atomic<std::uint64_t> granted{0};

@@ -48,7 +48,8 @@ TEST_F(FilePutTest, APutThatFailsAnywhereIsInvisible) {
   world.calls = &faults;
   world.config.durability = "full";
   auto tier = world.open();
-  std::function<int()>* steps[] = {&faults.on_create, &faults.on_write, &faults.on_sync, &faults.on_rename};
+  std::function<int()>* steps[] = {&faults.on_create, &faults.on_write, &faults.on_sync, &faults.on_close,
+                                   &faults.on_rename};
   for (std::function<int()>* step : steps) {
     *step = [] { return -EIO; };
     EXPECT_EQ(world.put(*tier, 0), Outcome::kFailed);
@@ -58,6 +59,20 @@ TEST_F(FilePutTest, APutThatFailsAnywhereIsInvisible) {
     EXPECT_EQ(tier->usage().used_bytes, 0u);
   }
   EXPECT_EQ(world.put(*tier, 0), Outcome::kDone);
+}
+
+// Network file systems tell with close() that the bytes did not arrive, and that the disk there is full.
+TEST_F(FilePutTest, AnErrorThatOnlyCloseTellsIsNotStored) {
+  world.calls = &faults;
+  auto tier = world.open();
+  faults.on_close = [] { return -EIO; };
+  EXPECT_EQ(world.put(*tier, 0), Outcome::kFailed);
+  faults.on_close = [] { return -EDQUOT; };
+  EXPECT_EQ(world.put(*tier, 0), Outcome::kRefused);
+  faults.on_close = nullptr;
+  EXPECT_EQ(run(*tier, Verb::kContains, world.id(0)), Outcome::kMiss);
+  EXPECT_TRUE(world.files(".tmp").empty());
+  EXPECT_EQ(tier->usage().used_bytes, 0u);
 }
 
 TEST_F(FilePutTest, WhatLiesUnderABlocksNameIsReplacedUnlessItIsAWholeFile) {

@@ -56,6 +56,40 @@ TEST_F(FileQuarantineTest, QuarantineIsBoundedInBytesAndPerMinute) {
   EXPECT_EQ(world.log.count("quarantine_stopped"), 2u);
 }
 
+// A look for changes costs one stat a directory; only what changed is listed again, and an error forgets nothing.
+TEST_F(FileQuarantineTest, ALookForChangesListsOnlyWhatChanged) {
+  world.calls = &faults;
+  world.config.recheck_s = world.config.rescan_s = 0;
+  {
+    auto tier = world.open();
+    for (std::uint32_t n = 0; n < 4; ++n) ASSERT_EQ(world.put(*tier, n), Outcome::kDone);
+  }
+  const auto fan = [&](std::uint32_t n) { return fs::path(world.file_of(world.id(n))).parent_path(); };
+  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  for (std::uint32_t n = 0; n < 4; ++n) fs::last_write_time(fan(n), long_ago);
+  auto tier = world.open();
+  tier->wait_for_scan();
+  const std::uint64_t before = tier->usage().used_bytes;
+  ASSERT_EQ(before, world.bytes_of_blocks());
+  std::atomic<int> lists{0};
+  faults.on_list = [&] { return ++lists, 0; };
+  tier->recount();
+  EXPECT_EQ(lists, 1) << "the shard's directory";
+  fs::remove(world.file_of(world.id(2)));  // by another process
+  lists = 0;
+  tier->recount();
+  EXPECT_EQ(lists, 2);
+  EXPECT_EQ(tier->usage().used_bytes, before / 4 * 3);
+  fs::remove_all(fan(3));
+  faults.on_list = [] { return -EIO; };
+  tier->recount();
+  EXPECT_EQ(tier->usage().used_bytes, before / 4 * 3) << "what cannot be read stays as it was known";
+  faults.on_list = nullptr;
+  tier->recount();
+  EXPECT_EQ(tier->usage().used_bytes, world.bytes_of_blocks());
+  EXPECT_EQ(tier->usage().used_bytes, before / 2);
+}
+
 TEST_F(FileQuarantineTest, OldTemporariesAreSweptAndYoungOnesStay) {
   world.config.orphan_age_s = 100;
   {

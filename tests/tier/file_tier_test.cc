@@ -121,5 +121,23 @@ TEST_F(FileTierTest, AStoreWhereEverythingHangsRefusesAtOnce) {
   while (world.arena->held_bytes() > 0) std::this_thread::yield();
 }
 
+TEST_F(FileTierTest, StoresThatHangKeepNobodyFromReading) {
+  world.calls = &faults;
+  world.config.io_threads = 2;
+  Gate gate;
+  auto tier = world.open();
+  ASSERT_EQ(world.put(*tier, 0), Outcome::kDone);
+  faults.on_write = [&] { return gate.pass(), 0; };
+  CompletionQueue queue;
+  Work puts(queue, Verb::kPut);
+  for (std::uint32_t n = 1; n < 5; ++n) puts.add(world.id(n), world.pages(1 + n));
+  puts.submit(*tier);
+  gate.wait_until_somebody_hangs(2);
+  EXPECT_EQ(world.get(*tier, 0).outcome, Outcome::kDone);
+  gate.open();
+  ASSERT_EQ(wait_for(queue), &puts.batch);
+  for (const BlockSlot& row : puts.slots) EXPECT_EQ(row.outcome, Outcome::kDone);
+}
+
 }  // namespace
 }  // namespace cairn::test

@@ -1,6 +1,7 @@
 // Property: the counters are exactly what happened.
 #include "tier/metered.h"
 
+#include "tier/file_world.h"
 #include "tier/wrapped_world.h"
 
 namespace cairn::test {
@@ -31,6 +32,43 @@ TEST(Metered, CountsRowsBytesAndUse) {
   EXPECT_EQ(metrics->counter("cairn_tier_written_bytes_total", "bytes of stored puts", {{"tier", "ram"}}).value(),
             3 * block);
   EXPECT_EQ(metrics->gauge("cairn_tier_used_bytes", "bytes of stored blocks", {{"tier", "ram"}}).value(), 2 * block);
+}
+
+// What no batch of this process did: a scan after a restart, a block that another process stored, a quarantine.
+TEST(Metered, UsedBytesAreTrueAtEachExpositionWhateverChangedThem) {
+  FileWorld world;
+  const auto metrics = make_metrics();
+  const auto shown = [&] {
+    metrics->expose();
+    return metrics->gauge("cairn_tier_used_bytes", "bytes of stored blocks", {{"tier", "file"}}).value();
+  };
+  const auto there = [&] { return static_cast<double>(world.bytes_of_blocks()); };
+  {
+    auto before = world.open();
+    ASSERT_EQ(world.put(*before, 0), Outcome::kDone);
+  }
+  auto opened = world.open();
+  FileTier& mine = *opened;
+  MeteredTier metered(std::move(opened), world.clock, *metrics);
+  mine.wait_for_scan();
+  EXPECT_GT(there(), 0);
+  EXPECT_EQ(shown(), there()) << "after a restart";
+  auto other = world.open();
+  ASSERT_EQ(world.put(*other, 1), Outcome::kDone);
+  ASSERT_EQ(world.put(metered, 2), Outcome::kDone);
+  mine.recount();
+  EXPECT_EQ(shown(), there()) << "another process stored a block";
+  EXPECT_EQ(run(*other, Verb::kErase, world.id(0)), Outcome::kDone);
+  std::filesystem::remove_all(std::filesystem::path(world.file_of(world.id(0))).parent_path());
+  mine.recount();
+  EXPECT_EQ(shown(), there()) << "and removed one with its directory";
+  std::fstream(world.file_of(world.id(1)), std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(9000)
+      .put('x')
+      .put('y');
+  EXPECT_EQ(run(metered, Verb::kGet, world.id(1), world.pages(1)), Outcome::kCorrupt);
+  EXPECT_EQ(shown(), there()) << "after a quarantine";
+  EXPECT_GT(there(), 0);
 }
 
 }  // namespace
