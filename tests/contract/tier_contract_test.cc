@@ -116,6 +116,23 @@ TEST_P(TierContract, AnotherChunkUnderTheSameKeyIsNeverServed) {
   }
 }
 
+// The block's size is the tier's to know: memory of another size gets nothing, not a part.
+TEST_P(TierContract, MemoryOfAnotherSizeIsNeverCalledFilled) {
+  auto tier = make();
+  ASSERT_TRUE(put(*tier, 0));
+  auto less = world.pages(1), more = world.pages(1);
+  less.pop_back();
+  more.push_back(world.pages(2).front());
+  for (const auto& memory : {less, more}) {
+    world.wipe(1);
+    world.wipe(2);
+    EXPECT_NE(run(*tier, Verb::kGet, world.id(0), memory), Outcome::kDone) << memory.size();
+    EXPECT_EQ(world.data(2)[0], std::byte{0xee});
+  }
+  ASSERT_EQ(run(*tier, Verb::kGet, world.id(0), world.pages(1)), Outcome::kDone);
+  EXPECT_TRUE(world.filled_with(1, 1));
+}
+
 TEST_P(TierContract, CapacityIsNeverExceeded) {
   auto tier = make(4);
   std::uint32_t stored = 0;

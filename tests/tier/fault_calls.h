@@ -18,6 +18,8 @@ class FaultCalls : public FileCalls {
   std::function<void(int directory, const char* temporary)> before_publish;
   std::atomic<std::size_t> short_count{0};  // reads and writes move at most so many bytes, when not 0
 
+  std::atomic<bool> writes_nothing{false};  // writes return 0
+
   int stat(int directory, const char* path, FileStat& into) override {
     if (const int failed = ask(on_stat); failed < 0) return failed;
     return FileCalls::stat(directory, path, into);
@@ -32,6 +34,7 @@ class FaultCalls : public FileCalls {
   }
   ssize_t write(int descriptor, const iovec* pieces, int count, std::uint64_t offset) override {
     if (const int failed = ask(on_write); failed < 0) return failed;
+    if (writes_nothing) return 0;
     if (short_count != 0) {
       const iovec first{pieces->iov_base, std::min<std::size_t>(pieces->iov_len, short_count)};
       return FileCalls::write(descriptor, &first, 1, offset);

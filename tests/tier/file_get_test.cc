@@ -138,6 +138,22 @@ TEST_F(FileGetTest, AReadThatHangsIsLeftBehindWithItsMemoryHeld) {
   while (world.arena->held(offset, world.block_bytes)) std::this_thread::yield();
 }
 
+// Not damage: whoever truncates or replaces a file under a reader is no reason to put it away.
+TEST_F(FileGetTest, AFileThatShrinksWhileItIsReadIsAMiss) {
+  world.calls = &faults;
+  auto tier = world.open();
+  ASSERT_EQ(world.put(*tier, 0), Outcome::kDone);
+  const std::string name = world.file_of(world.id(0));
+  faults.on_read = [&] {
+    if (fs::exists(name)) fs::resize_file(name, 8192);
+    return 0;
+  };
+  const BlockSlot row = world.get(*tier, 0);
+  EXPECT_EQ(row.outcome, Outcome::kMiss);
+  EXPECT_EQ(row.reason, MissReason::kVanished);
+  EXPECT_EQ(tier->report().quarantined, 0u);
+}
+
 TEST_F(FileGetTest, MemoryOutsideRegionsGoesThroughABounceBuffer) {
   auto tier = world.open();
   std::vector<std::byte> bytes(world.block_bytes + 1, std::byte{0x3c});

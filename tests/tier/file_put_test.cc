@@ -75,6 +75,37 @@ TEST_F(FilePutTest, AnErrorThatOnlyCloseTellsIsNotStored) {
   EXPECT_EQ(tier->usage().used_bytes, 0u);
 }
 
+TEST_F(FilePutTest, AWriteThatMovesNothingIsAnErrorNotALoop) {
+  world.calls = &faults;
+  auto tier = world.open();
+  faults.writes_nothing = true;
+  EXPECT_EQ(world.put(*tier, 0), Outcome::kFailed);
+  EXPECT_TRUE(world.files(".kv").empty());
+  EXPECT_TRUE(world.files(".tmp").empty());
+}
+
+// A put that was reported as timed out stays unstored, also when its last call succeeds at last.
+TEST_F(FilePutTest, APutThatWasGivenUpNeverBecomesVisible) {
+  world.calls = &faults;
+  world.config.durability = "data";
+  Gate gate;
+  auto tier = world.open();
+  faults.on_sync = [&] { return gate.pass(), 0; };
+  CompletionQueue queue;
+  Work work(queue, Verb::kPut, world.clock.after_us(40'000));
+  world.fill(0, 1);
+  work.add(world.id(0), world.pages(0));
+  work.submit(*tier);
+  ASSERT_EQ(wait_for(queue), &work.batch);
+  EXPECT_EQ(work.slots[0].reason, MissReason::kTimeout);
+  EXPECT_EQ(world.files(".tmp").size(), 1u);
+  gate.open();
+  tier.reset();  // waits for the thread that was written off
+  EXPECT_TRUE(world.files(".kv").empty());
+  EXPECT_TRUE(world.files(".tmp").empty());
+  EXPECT_EQ(world.arena->held_bytes(), 0u);
+}
+
 TEST_F(FilePutTest, WhatLiesUnderABlocksNameIsReplacedUnlessItIsAWholeFile) {
   world.calls = &faults;
   auto tier = world.open();
