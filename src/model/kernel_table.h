@@ -51,7 +51,7 @@ enum class ReadAhead : std::uint8_t { kNone, kSome };
 struct KernelTable {
   const char* name;
   bool (*supported)();  // CPUID features and the register state that the kernel saves (XCR0)
-  // Rate hint in f32 FMA lanes per instruction; the choice among supported tables takes the largest.
+  // Elements of one register.
   std::uint32_t lanes;
 
   void (*gemm)(const GemmCall& call);
