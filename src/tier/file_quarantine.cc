@@ -36,6 +36,28 @@ OwnedFile open_quarantine(FileState& state) {
   return OwnedFile(state.calls, state.calls.open_beneath(state.root.get(), path.c_str(), O_RDONLY | O_DIRECTORY, 0));
 }
 
+// Removes what a writer left behind when it died; a name that young may belong to a live one.
+void sweep(FileState& state, int directory, const std::string& name) {
+  if (state.read_only || state.config.orphan_age_s == 0) return;
+  const std::int64_t too_old_us = state.clock.unix_time_us() - std::int64_t{state.config.orphan_age_s} * 1'000'000;
+  FileStat found;
+  if (state.calls.stat(directory, name.c_str(), found) < 0 || !found.regular || found.mtime_us > too_old_us) return;
+  if (state.calls.unlink(directory, name.c_str()) >= 0) state.counters.swept.fetch_add(1);
+}
+
+// Beside the manifest: what openings of the store left that were killed.
+void sweep_store_directory(FileState& state) {
+  const std::string path = state.path.directory();
+  OwnedFile directory(state.calls, state.calls.open_beneath(state.root.get(), path.c_str(), O_RDONLY | O_DIRECTORY, 0));
+  std::vector<std::string> names;
+  if (!directory.open() || state.calls.list(state.root.get(), path.c_str(), kNamesMax, names) < 0) return;
+  for (const std::string& name : names) {
+    if (name.starts_with(".probe.") || (name.starts_with(".manifest.") && name.ends_with(".tmp"))) {
+      sweep(state, directory.get(), name);
+    }
+  }
+}
+
 bool is_absent(int code) { return code == -ENOENT || code == -ENOTDIR; }
 
 // None: it cannot be read now. A directory that is gone holds nothing.
@@ -45,16 +67,14 @@ std::optional<FileAmount> count_directory(FileState& state, const std::string& p
   OwnedFile directory(state.calls, state.calls.open_beneath(state.root.get(), path.c_str(), O_RDONLY | O_DIRECTORY, 0));
   if (is_absent(directory.get())) return amount;
   if (!directory.open() || state.calls.list(state.root.get(), path.c_str(), kNamesMax, names) < 0) return std::nullopt;
-  const std::int64_t too_old_us = state.clock.unix_time_us() - std::int64_t{state.config.orphan_age_s} * 1'000'000;
   for (const std::string& name : names) {
     FileStat found;
     if (parse_block_name(name)) {
       if (state.calls.stat(directory.get(), name.c_str(), found) < 0 || !found.regular) continue;
       amount.bytes += static_cast<std::int64_t>(found.bytes);
       amount.blocks += 1;
-    } else if (!state.read_only && state.config.orphan_age_s > 0 && parse_temp_name(name)) {
-      if (state.calls.stat(directory.get(), name.c_str(), found) < 0 || found.mtime_us > too_old_us) continue;
-      if (state.calls.unlink(directory.get(), name.c_str()) >= 0) state.counters.swept.fetch_add(1);
+    } else if (parse_temp_name(name)) {
+      sweep(state, directory.get(), name);
     }
   }
   return amount;
@@ -112,7 +132,10 @@ bool quarantine(FileState& state, const KvBlockId& id, QuarantineWhen when) {
 
 void scan_store(FileState& state, ScanDepth depth, ScanMemory& seen, const std::function<bool(std::uint32_t)>& go_on) {
   constexpr std::int64_t kSettledUs = 3'000'000;  // a directory younger than this may change without a new time
-  if (depth == ScanDepth::kAll) count_quarantine(state);
+  if (depth == ScanDepth::kAll) {
+    count_quarantine(state);
+    sweep_store_directory(state);
+  }
   seen.mtime_us.resize(std::size_t{state.layout.cells()} * FileAccounts::kFanOut, kNeverSeen);
   for (std::uint32_t shard = 0; shard < state.layout.cells(); ++shard) {
     const std::string shard_directory = state.path.shard_directory(shard);

@@ -100,12 +100,19 @@ TEST_F(FileQuarantineTest, OldTemporariesAreSweptAndYoungOnesStay) {
   const fs::path old_one = fan / temp_name(world.id(0).chunk.key, 1), young = fan / temp_name(world.id(0).chunk.key, 2);
   std::ofstream(old_one) << "left";
   std::ofstream(young) << "being written";
-  fs::last_write_time(old_one, fs::file_time_type::clock::now() - std::chrono::seconds(200));
+  const fs::path store = fs::path(world.config.path) / world.store_path().directory();
+  const fs::path opening[] = {store / ".probe.0123456789abcdef", store / ".manifest.0123456789abcdef.tmp"};
+  for (const fs::path& left : opening) std::ofstream(left) << "an opening that was killed";
+  for (const fs::path& left : {old_one, opening[0], opening[1]}) {
+    fs::last_write_time(left, fs::file_time_type::clock::now() - std::chrono::seconds(200));
+  }
   auto tier = world.open();
   tier->wait_for_scan();
   EXPECT_FALSE(fs::exists(old_one));
+  for (const fs::path& left : opening) EXPECT_FALSE(fs::exists(left)) << left;
+  EXPECT_TRUE(fs::exists(store / "manifest.json"));
   EXPECT_TRUE(fs::exists(young));
-  EXPECT_EQ(tier->report().swept, 1u);
+  EXPECT_EQ(tier->report().swept, 3u);
 }
 
 }  // namespace

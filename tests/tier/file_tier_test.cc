@@ -82,6 +82,19 @@ TEST_F(FileTierTest, UsedBytesAreTheSizesOfTheFilesWhateverHappened) {
   EXPECT_TRUE(world.files(".tmp").empty());
 }
 
+TEST_F(FileTierTest, UsedBytesAreWhatTheDiskGaveUpToOnePercent) {
+  auto tier = world.open();
+  for (std::uint32_t n = 0; n < 6; ++n) ASSERT_EQ(world.put(*tier, n), Outcome::kDone);
+  std::uint64_t on_disk = 0;
+  for (const auto& [name, bytes] : world.files(".kv")) {
+    struct stat found{};
+    ASSERT_EQ(::stat(name.c_str(), &found), 0);
+    on_disk += static_cast<std::uint64_t>(found.st_blocks) * 512;
+  }
+  const auto used = static_cast<double>(tier->usage().used_bytes);
+  EXPECT_NEAR(static_cast<double>(on_disk), used, used / 100);
+}
+
 TEST_F(FileTierTest, ShortCountsAndInterruptionsAreContinued) {
   world.calls = &faults;
   world.config.direct = "never";

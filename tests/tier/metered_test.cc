@@ -34,6 +34,25 @@ TEST(Metered, CountsRowsBytesAndUse) {
   EXPECT_EQ(metrics->gauge("cairn_tier_used_bytes", "bytes of stored blocks", {{"tier", "ram"}}).value(), 2 * block);
 }
 
+TEST(Metered, TiersOfAKindHaveSeriesOfTheirOwnAndAreSummedForOtherDashboards) {
+  WrappedWorld world;
+  const auto metrics = make_metrics();
+  MeteredTier first(world.ram(), world.clock, *metrics), second(world.ram(), world.clock, *metrics, "ram-2");
+  EXPECT_EQ(second.traits().name, "ram-2");
+  ASSERT_EQ(world.put(first, 0), Outcome::kDone);
+  for (std::uint32_t n = 0; n < 3; ++n) ASSERT_EQ(world.put(second, n), Outcome::kDone);
+  metrics->expose();
+  const auto block = static_cast<double>(world.block_bytes);
+  const auto used = [&](const char* tier) {
+    return metrics->gauge("cairn_tier_used_bytes", "bytes of stored blocks", {{"tier", tier}}).value();
+  };
+  EXPECT_EQ(used("ram"), block);
+  EXPECT_EQ(used("ram-2"), 3 * block);
+  EXPECT_EQ(metrics->gauge("lmcache:local_cache_usage", "").value(), 4 * block);
+  run(second, Verb::kErase, world.id(0));
+  EXPECT_EQ(metrics->gauge("lmcache:local_cache_usage", "").value(), 3 * block);
+}
+
 // What no batch of this process did: a scan after a restart, a block that another process stored, a quarantine.
 TEST(Metered, UsedBytesAreTrueAtEachExpositionWhateverChangedThem) {
   FileWorld world;
