@@ -94,6 +94,8 @@ class LateTier final : public Tier {
     batch.start();
     for (BlockSlot& slot : batch.slots) {
       for (const MemoryRef& ref : slot.memory) {
+        EXPECT_FALSE(ref.region->held(ref.offset(), ref.size))
+            << "given out while an earlier call may still write there";
         ref.hold();
         touched_.push_back(ref);
       }
