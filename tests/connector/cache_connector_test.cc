@@ -181,7 +181,8 @@ TEST(CacheConnector, AccountsAreExactUnderFaults) {
     world.store(1, prompt);
     for (std::uint64_t id = 2; id < 8; ++id) {
       for (FakeTier* fake : world.fakes) {
-        fake->faults = {.fail = 0.03, .miss = 0.03, .corrupt = 0.03, .refuse = 0.1, .hang = 0.05, .deaf = 0};
+        fake->faults = {
+            .fail = 0.03, .miss = 0.03, .corrupt = 0.03, .refuse = 0.1, .hang = 0.05, .deaf = 0, .abandons = 0.1};
         fake->evict_some(random.below(4));
       }
       const auto device = static_cast<std::uint32_t>(random.below(prompt.size() / 16)) * 16;
@@ -195,8 +196,15 @@ TEST(CacheConnector, AccountsAreExactUnderFaults) {
         world.pass(1'000'000);
         ASSERT_EQ(world.loaded.size(), 1u) << seed;
         got = world.loaded[0].tokens;
-        for (std::uint32_t page = device / 16; page < (device + got) / 16; ++page) {
-          ASSERT_TRUE(world.right(prompt, page, pages[page])) << seed << " " << page;
+        // Also after the late bytes of every call that was left behind have arrived.
+        for (const bool late : {false, true}) {
+          for (FakeTier* fake : world.fakes) {
+            if (late) fake->release_hanging();
+          }
+          for (std::uint32_t page = device / 16; page < (device + got) / 16; ++page) {
+            ASSERT_TRUE(world.right(prompt, page, pages[page])) << seed << " " << page << " " << late;
+            ASSERT_FALSE(late && world.connector->held(pages[page]));
+          }
         }
       }
       const RequestTally tally = world.connector->tally({id}, prompt.size(), device);
