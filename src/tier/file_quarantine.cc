@@ -154,6 +154,7 @@ void scan_store(FileState& state, ScanDepth depth, ScanMemory& seen, const std::
       std::int64_t& known_us = seen.mtime_us[std::size_t{shard} * FileAccounts::kFanOut + fan];
       FileStat found;
       const bool there = state.calls.stat(state.root.get(), directory.c_str(), found) >= 0;
+      if (!go_on(0)) return;  // a call that hung may come back when nobody is left
       if (depth == ScanDepth::kChanged && there && found.mtime_us == known_us) continue;
       const bool settled = there && found.mtime_us < state.clock.unix_time_us() - kSettledUs;
       known_us = settled ? found.mtime_us : kNeverSeen;

@@ -89,21 +89,32 @@ std::uint64_t FileState::held_bytes() const {
   return bytes;
 }
 
-// Counts the store at open and again every rescan_s, and what others changed every recheck_s, at a bounded rate.
-class StoreScan {
+// Counts the store at open and again every rescan_s, and what others changed every recheck_s, at a bounded rate. Shared
+// with its thread, which may hang in a call for longer than the tier lives.
+class StoreScan : public std::enable_shared_from_this<StoreScan> {
  public:
-  explicit StoreScan(std::shared_ptr<FileState> state) : state_(std::move(state)), thread_([this] { run(); }) {}
-  ~StoreScan() {
+  explicit StoreScan(std::shared_ptr<FileState> state) : state_(std::move(state)) {}
+  void start() {
+    thread_ = std::thread([self = shared_from_this()] { self->run(); });
+  }
+  void end(std::int64_t patience_us) {
+    bool ended = false;
     {
       MutexLock lock(mutex_);
       stop_ = true;
       changed_.notify_all();
+      while (!ended_ && changed_.wait_for_us(mutex_, patience_us)) {
+      }
+      ended = ended_;
     }
-    thread_.join();
+    if (ended)
+      thread_.join();
+    else
+      thread_.detach();
   }
   void wait_for_one() {
     mutex_.lock();
-    while (whole_passes_ == 0) changed_.wait(mutex_);
+    while (whole_passes_ == 0 && !stop_) changed_.wait(mutex_);
     mutex_.unlock();
   }
   void look_now() {
@@ -117,24 +128,27 @@ class StoreScan {
  private:
   bool pause_us(std::int64_t pause_us) {
     MutexLock lock(mutex_);
-    if (!stop_) changed_.wait_for_us(mutex_, pause_us);
+    if (!stop_ && pause_us > 0) changed_.wait_for_us(mutex_, pause_us);
     return !stop_;
   }
   void pass(ScanDepth depth) {
     const std::uint32_t burst =
         std::max<std::uint32_t>(state_->config.scan_directories_per_s / (1'000'000 / kScanPauseUs), 1);
     std::uint32_t in_burst = 0;
-    bool go_on = true;
     scan_store(*state_, depth, seen_, [&](std::uint32_t directories) {
       in_burst += directories;
-      if (in_burst >= burst) {
-        in_burst = 0;
-        go_on = pause_us(kScanPauseUs);
-      }
-      return go_on;
+      const bool rest = in_burst >= burst;
+      if (rest) in_burst = 0;
+      return pause_us(rest ? kScanPauseUs : 0);
     });
   }
   void run() {
+    count_until_stopped();
+    MutexLock lock(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+  }
+  void count_until_stopped() {
     const std::int64_t recheck_us = std::int64_t{state_->config.recheck_s} * 1'000'000;
     const std::int64_t rescan_us = std::int64_t{state_->config.rescan_s} * 1'000'000;
     std::int64_t rescan_at_us = 0;
@@ -162,7 +176,7 @@ class StoreScan {
   ScanMemory seen_;  // the thread's own
   Mutex mutex_;
   CondVar changed_;
-  bool stop_ CAIRN_GUARDED_BY(mutex_) = false;
+  bool stop_ CAIRN_GUARDED_BY(mutex_) = false, ended_ CAIRN_GUARDED_BY(mutex_) = false;
   std::uint64_t whole_passes_ CAIRN_GUARDED_BY(mutex_) = 0;
   std::uint64_t asked_ CAIRN_GUARDED_BY(mutex_) = 0, answered_ CAIRN_GUARDED_BY(mutex_) = 0;
   std::thread thread_;
@@ -172,7 +186,7 @@ struct FileTier::Parts {
   std::shared_ptr<FileState> state;
   std::unique_ptr<InFlight> in_flight;
   std::unique_ptr<Executor> reads, writes, lookups;  // apart, so that stores that hang keep nobody from reading
-  std::unique_ptr<StoreScan> scan;
+  std::shared_ptr<StoreScan> scan;
 };
 
 Result<std::unique_ptr<FileTier>> FileTier::open(const FileTierConfig& config, OpenedStore store,
@@ -185,7 +199,8 @@ Result<std::unique_ptr<FileTier>> FileTier::open(const FileTierConfig& config, O
   parts->reads = make_thread_pool({config.io_threads, config.queue_max, config.stuck_threads_max}, "cairn-read");
   parts->writes = make_thread_pool({config.io_threads, config.queue_max, config.stuck_threads_max}, "cairn-write");
   parts->lookups = make_thread_pool({config.lookup_threads, config.queue_max, config.stuck_threads_max}, "cairn-stat");
-  parts->scan = std::make_unique<StoreScan>(parts->state);
+  parts->scan = std::make_shared<StoreScan>(parts->state);
+  parts->scan->start();
   const FileState& state = *parts->state;
   const auto level = !state.mount.direct && config.direct != "never" ? LogLevel::kWarning : LogLevel::kInfo;
   deps.log.write(level, "tier.file.open",
@@ -204,7 +219,7 @@ FileTier::FileTier(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 FileTier::~FileTier() {
   drain();
-  parts_->scan.reset();
+  parts_->scan->end(std::int64_t{parts_->state->config.drain_ms} * 1000);
   parts_->reads.reset();
   parts_->writes.reset();
   parts_->lookups.reset();
@@ -213,7 +228,10 @@ FileTier::~FileTier() {
 void FileTier::drain() { parts_->in_flight->drain(std::int64_t{parts_->state->config.drain_ms} * 1000); }
 void FileTier::cancel(Batch& batch) { parts_->in_flight->cancel(batch); }
 void FileTier::wait_for_scan() { parts_->scan->wait_for_one(); }
-void FileTier::recount() { parts_->scan->look_now(); }
+void FileTier::recount() {
+  const std::shared_ptr<StoreScan> scan = parts_->scan;
+  scan->look_now();
+}
 const MountTraits& FileTier::mount() const { return parts_->state->mount; }
 
 TierTraits FileTier::traits() const {

@@ -134,6 +134,31 @@ TEST_F(FileTierTest, AStoreWhereEverythingHangsRefusesAtOnce) {
   while (world.arena->held_bytes() > 0) std::this_thread::yield();
 }
 
+// A mount may hang while the store is counted: stopping waits drain_ms for that thread and leaves it behind.
+TEST_F(FileTierTest, ACountThatHangsDoesNotKeepTheTierFromEnding) {
+  // What the thread left behind still uses outlives the test.
+  static auto* const gate = new Gate;
+  static auto* const late_faults = new FaultCalls;
+  static auto* const late = new FileWorld;
+  late->config.path = world.config.path;
+  late->calls = late_faults;
+  late->config.drain_ms = 50;
+  late->config.recheck_s = late->config.rescan_s = 0;
+  auto tier = late->open();
+  ASSERT_EQ(late->put(*tier, 0), Outcome::kDone);
+  tier->wait_for_scan();
+  late_faults->on_list = [] { return gate->pass(), 0; };
+  std::thread counter([&] { tier->recount(); });
+  gate->wait_until_somebody_hangs();
+  EXPECT_EQ(late->get(*tier, 0).outcome, Outcome::kDone) << "counting keeps nobody from reading";
+  FileTier* const ending = tier.release();
+  const std::int64_t before_us = late->clock.now_us();
+  delete ending;
+  EXPECT_LT(late->clock.now_us() - before_us, 5'000'000);
+  counter.join();
+  gate->open();
+}
+
 TEST_F(FileTierTest, StoresThatHangKeepNobodyFromReading) {
   world.calls = &faults;
   world.config.io_threads = 2;
