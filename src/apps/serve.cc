@@ -20,10 +20,13 @@ namespace {
 // Waits for SIGINT or SIGTERM on a thread of its own: the first asks for a stop, the second ends the process at once.
 class SignalThread {
  public:
-  // Blocks the signals for every thread that is started afterwards.
+  // Blocks the signals for every thread that is started afterwards. A log that nobody reads any more and a limit on
+  // file size are errors of a write, not the end of the process.
   SignalThread() {
+    ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGXFSZ, SIG_IGN);
     sigemptyset(&signals_);
-    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&signals_, signal);
+    for (const int number : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&signals_, number);
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     thread_ = std::thread([this] { run(); });
   }
@@ -35,8 +38,8 @@ class SignalThread {
 
  private:
   void run() {
-    for (int signal = 0; sigwait(&signals_, &signal) == 0 && signal != SIGUSR1;) {
-      if (!stop_.request_stop()) _exit(128 + signal);
+    for (int number = 0; sigwait(&signals_, &number) == 0 && number != SIGUSR1;) {
+      if (!stop_.request_stop()) _exit(128 + number);
     }
   }
   sigset_t signals_{};
@@ -54,6 +57,20 @@ LogLevel level_of(const std::string& name) {
 std::string name_of(const std::string& model_dir) {
   const std::filesystem::path path = std::filesystem::absolute(model_dir).lexically_normal();
   return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
+}
+
+// Says what a model directory is before any file of it is missed.
+Result<void> check_model_dir(const std::string& model_dir) {
+  std::error_code ignored;
+  if (std::filesystem::exists(model_dir + "/config.json", ignored)) return {};
+  const bool file = std::filesystem::is_regular_file(model_dir, ignored);
+  const bool there = std::filesystem::exists(model_dir, ignored);
+  return invalid(model_dir +
+                 (file    ? " is a file"
+                  : there ? " has no config.json"
+                          : " does not exist") +
+                 "; a model is a directory with config.json, tokenizer.json and *.safetensors" +
+                 (file ? ": cairn model import makes one of a GGUF file" : ""));
 }
 
 std::string fingerprint_cache(const Variables& variables) {
@@ -122,6 +139,7 @@ int serve(const std::string& model_dir, const ServeOptions& options, const VerbI
   const StackDeps deps{clock, *metrics, *log};
   const std::string model = name_of(model_dir);
 
+  if (const Result<void> right = check_model_dir(model_dir); !right) return fail(right.error());
   const Result<Texts> texts = load_texts(model_dir);
   if (!texts) return fail(texts.error());
   Result<std::unique_ptr<Stack>> stack =
