@@ -32,11 +32,15 @@ Result<FileStore> parse_store(const std::string& text) {
   return store;
 }
 
-std::unique_ptr<Tier> wrapped(std::unique_ptr<Tier> tier, const ThrottledConfig& throttle, const StoreDeps& deps) {
+// `same_before`: tiers of its kind that were opened before.
+std::unique_ptr<Tier> wrapped(std::unique_ptr<Tier> tier, const ThrottledConfig& throttle, std::size_t same_before,
+                              const StoreDeps& deps) {
   if (throttle.read_bytes_per_s != 0 || throttle.write_bytes_per_s != 0 || throttle.latency_us != 0) {
     tier = std::make_unique<ThrottledTier>(std::move(tier), throttle, deps.clock);
   }
-  return std::make_unique<MeteredTier>(std::move(tier), deps.clock, deps.metrics);
+  std::string name(tier->traits().name);
+  if (same_before > 0) name += "-" + std::to_string(same_before + 1);  // "file", "file-2": one series each
+  return std::make_unique<MeteredTier>(std::move(tier), deps.clock, deps.metrics, std::move(name));
 }
 
 std::uint64_t largest_block(const BlockLayout& layout) {
@@ -61,14 +65,14 @@ Result<OpenedTiers> open_tiers(const ServeWords& words, std::uint64_t ram_bytes,
     chunk_set = grid_set = true;  // the first store decides; the next ones must agree
     opened.descriptions.push_back(store.shown + (directory.read_only ? " (read-only)" : ""));
     CAIRN_TRY(std::unique_ptr<Tier> tier, FileTier::open(store.config, std::move(directory), file_deps));
-    opened.fastest_first.push_back(wrapped(std::move(tier), store.throttle, deps));
+    opened.fastest_first.push_back(wrapped(std::move(tier), store.throttle, opened.fastest_first.size(), deps));
   }
   if (ram_bytes != 0) {
     CAIRN_TRY_VOID(check_memory("ram_bytes", ram_bytes));
     CAIRN_TRY(const BlockLayout layout, BlockLayout::make(opened.identity.layout));
     CAIRN_TRY(std::unique_ptr<Tier> ram,
               RamTier::open({.capacity_bytes = ram_bytes}, largest_block(layout), {deps.clock, deps.log}));
-    opened.fastest_first.insert(opened.fastest_first.begin(), wrapped(std::move(ram), {}, deps));
+    opened.fastest_first.insert(opened.fastest_first.begin(), wrapped(std::move(ram), {}, 0, deps));
     opened.descriptions.insert(opened.descriptions.begin(), "ram " + format_bytes(ram_bytes));
   }
   return opened;

@@ -1,6 +1,11 @@
 #include "cache/probe.h"
 
 namespace cairn {
+namespace {
+
+constexpr char kOffloaded[] = "vllm:kv_offload_total_bytes_total";  // as vLLM exports it: a counter of that name
+
+}  // namespace
 
 CacheProbe::CacheProbe(Metrics& metrics, std::span<const std::string> tiers) {
   for (const std::string& tier : tiers) {
@@ -19,6 +24,11 @@ CacheProbe::CacheProbe(Metrics& metrics, std::span<const std::string> tiers) {
     made.breaker = &metrics.gauge("cairn_cache_breaker_state", "0 closed, 1 open, 2 half-open", labels);
     made.bytes_per_s = &metrics.gauge("cairn_cache_tier_bytes_per_second", "measured read bandwidth", labels);
     made.breaker->set(0);
+    // What dashboards for vLLM's offloading read: by the kind of the tier.
+    const std::string far = tier == "ram" ? "CPU" : "SHARED_STORAGE";
+    const char* help = "bytes moved between the device and tiers, by direction";
+    made.to_device = &metrics.counter(kOffloaded, help, {{"transfer_type", far + "_to_GPU"}});
+    made.from_device = &metrics.counter(kOffloaded, help, {{"transfer_type", "GPU_to_" + far}});
     tiers_.push_back(made);
   }
   for (std::size_t reason = 1; reason < missed_.size(); ++reason) {
@@ -41,6 +51,7 @@ CacheProbe::CacheProbe(Metrics& metrics, std::span<const std::string> tiers) {
 void CacheProbe::loaded(std::size_t tier, std::uint64_t chunks, std::uint64_t bytes) {
   tiers_[tier].hit_chunks->add(static_cast<double>(chunks));
   tiers_[tier].hit_bytes->add(static_cast<double>(bytes));
+  tiers_[tier].to_device->add(static_cast<double>(bytes));
 }
 
 void CacheProbe::missed(MissReason reason, std::uint64_t chunks) {
@@ -55,6 +66,7 @@ void CacheProbe::missed(const ChunkTally& tally) {
 void CacheProbe::stored(std::size_t tier, std::uint64_t bytes) {
   tiers_[tier].stored_blocks->add();
   tiers_[tier].stored_bytes->add(static_cast<double>(bytes));
+  tiers_[tier].from_device->add(static_cast<double>(bytes));
 }
 
 void CacheProbe::write_through_dropped(std::uint64_t blocks, std::uint64_t bytes) {

@@ -35,6 +35,7 @@ class CacheProbe {
  private:
   struct PerTier {
     Counter *hit_chunks, *hit_bytes, *stored_blocks, *stored_bytes, *not_stored, *opened, *stalls;
+    Counter *to_device, *from_device;
     Gauge *breaker, *bytes_per_s;
   };
   std::vector<PerTier> tiers_;

@@ -55,7 +55,7 @@ Engine::Engine(const EngineConfig& config, EngineModel model, const EngineDeps& 
       clock_(deps.clock),
       log_(deps.log),
       inbox_(config.queue_max),
-      probe_(deps.metrics, model_.name),
+      probe_(deps.metrics, model_.name, {deps.pages.page_tokens(), deps.pages.capacity()}),
       scheduler_(scheduler_config(config, deps), deps.pages) {}
 
 Engine::~Engine() { CAIRN_CHECK(ended(), "the engine is destroyed with open requests"); }
@@ -86,6 +86,7 @@ bool Engine::step() {
     if (match.state == Match::State::kReady) scheduler_.matched(request.id, match.tokens);
   }
   const Step step = scheduler_.plan();
+  note_admitted(step);
   for (const Slice& slice : step.load) connector_.load(slice.id, slice.tokens, slice.pages);
   const Result<std::vector<Token>> sampled = run(step);
   if (!sampled) return fail(step, sampled.error());
@@ -180,13 +181,24 @@ CacheUse Engine::cache_use(RequestId id, const Live& live) {
   return use;
 }
 
+// A request leaves the queue with its first load or its first slice; a preemption does not put it back.
+void Engine::note_admitted(const Step& step) {
+  const std::int64_t now_us = clock_.now_us();
+  for (const auto* slices : {&step.load, &step.run}) {
+    for (const Slice& slice : *slices) {
+      Live& live = live_.at(slice.id);
+      if (live.admitted_us < 0) live.admitted_us = now_us;
+    }
+  }
+}
+
 // Whose first token comes now: where the prompt came from.
 void Engine::account_prompts(const Step& step) {
   for (const Slice& slice : step.run) {
     Live& live = live_.at(slice.id);
     if (!slice.sample || live.output_tokens > 0) continue;
     const CacheUse use = cache_use(slice.id, live);
-    probe_.prompt_done(use, since(live.started_us));
+    probe_.prompt_done(use, seconds_between(live.started_us, live.admitted_us), since(live.admitted_us));
     live.sink->on_prompt(use);
   }
 }
@@ -222,9 +234,7 @@ void Engine::end(RequestId id, Result<Finish> finish) {
   if (found == live_.end()) return;
   const Live live = found->second;
   live_.erase(found);
-  const bool stopped = finish.has_value() && finish->reason == FinishReason::kStop;
-  const bool full = finish.has_value() && finish->reason == FinishReason::kLength;
-  probe_.ended(!finish ? "error" : stopped ? "stop" : full ? "length" : "abort", since(live.started_us));
+  if (live.admitted_us >= 0) probe_.ended(since(live.admitted_us));
   live.sink->on_end(std::move(finish));
   inbox_.ended(id);
 }

@@ -62,20 +62,24 @@ class Engine final : public Generator {
     TokenSink* sink = nullptr;
     Sampling sampling;
     std::uint64_t seed = 0;
-    std::int64_t started_us = 0, last_token_us = 0;
+    std::int64_t started_us = 0, admitted_us = -1, last_token_us = 0;
     std::uint32_t prompt_tokens = 0, output_tokens = 0;
   };
 
   void take_mail();
   Result<std::vector<Token>> run(const Step& step);
   Result<std::vector<Token>> sample_step(const Step& step, std::span<const float> logits);
+  void note_admitted(const Step& step);
   void account_prompts(const Step& step);
   CacheUse cache_use(RequestId id, const Live& live);
   void deliver(const Step& step, std::span<const Token> tokens, std::span<const Ended> ended);
   bool fail(const Step& step, const Error& error);
   void end(RequestId id, Result<Finish> finish);
   void report(const Step& step);
-  double since(std::int64_t at_us) const { return static_cast<double>(clock_.now_us() - at_us) * 1e-6; }
+  static double seconds_between(std::int64_t from_us, std::int64_t to_us) {
+    return static_cast<double>(to_us - from_us) * 1e-6;
+  }
+  double since(std::int64_t at_us) const { return seconds_between(at_us, clock_.now_us()); }
 
   const EngineModel model_;
   const GeneratorLimits limits_;

@@ -29,7 +29,7 @@ struct CompletionJob::Sequence {
   std::unique_ptr<Sink> sink;  // null: never started, or ended
   RequestId id;
   CacheUse use;
-  std::uint64_t prompt_tokens = 0, new_tokens = 0;
+  std::uint64_t prompt_tokens = 0;
   std::int64_t first_us = -1, last_us = -1;
   bool cancelled = false;
 };
@@ -89,19 +89,17 @@ void CompletionJob::on_event(SinkEvent& event) {
 
 void CompletionJob::on_prompt(Sequence& sequence, const CacheUse& use) {
   sequence.use = use;
-  shared_.probe.prompt_read(use);
   if (!closed_ && input_.request.stream) begin_stream();
 }
 
 void CompletionJob::on_token(Sequence& sequence, const Token& token) {
   if (sequence.first_us < 0) {
-    sequence.first_us = sequence.last_us = shared_.clock.now_us();
+    sequence.first_us = shared_.clock.now_us();
     const std::int64_t ttft_us = sequence.first_us - exchange_->request().received_us;
     if (first_token_us_ < 0) first_token_us_ = ttft_us;
     shared_.probe.first_token(ttft_us);
-  } else {
-    ++sequence.new_tokens;
   }
+  sequence.last_us = shared_.clock.now_us();
   if (closed_ || sequence.choice.finished()) return;
   if (!sequence.choice.push(token) && !sequence.cancelled) {  // a stop string: the generator need not go on
     sequence.cancelled = true;
@@ -118,12 +116,10 @@ void CompletionJob::on_end(Sequence& sequence, Result<Finish>& end) {
                  : end->reason == FinishReason::kLength    ? "length"
                  : end->reason == FinishReason::kCancelled ? "abort"
                                                            : "stop";
-  ended.had_token = sequence.first_us >= 0;
   ended.prompt_tokens = sequence.prompt_tokens;
   ended.output_tokens = sequence.choice.tokens();
-  ended.preemptions = end ? end->preemptions : 0;
   ended.total_us = now_us - exchange_->request().received_us;
-  ended.decode_us = ended.had_token ? now_us - sequence.first_us : 0;
+  ended.decode_us = sequence.last_us - sequence.first_us;
   shared_.probe.ended(ended);
   sequence.sink.reset();
   shared_.on_sequence_ended(exchange_->request().tenant);
@@ -134,13 +130,6 @@ void CompletionJob::on_end(Sequence& sequence, Result<Finish>& end) {
 }
 
 void CompletionJob::flush() {
-  const std::int64_t now_us = shared_.clock.now_us();
-  for (const auto& sequence : sequences_) {
-    if (sequence->new_tokens == 0) continue;
-    shared_.probe.next_tokens(sequence->new_tokens, now_us - sequence->last_us);
-    sequence->new_tokens = 0;
-    sequence->last_us = now_us;
-  }
   if (closed_) return;
   bool finished = true;
   for (const auto& sequence : sequences_) {
@@ -183,7 +172,8 @@ UsageCount CompletionJob::usage() const {
   for (const auto& sequence : sequences_) {
     count.prompt_tokens += sequence->prompt_tokens;
     count.completion_tokens += sequence->choice.tokens();
-    count.cached_tokens += sequence->use.cached_tokens();
+    count.cached_by_tier["device"] += sequence->use.device_tokens;
+    for (const auto& [tier, tokens] : sequence->use.tier_tokens) count.cached_by_tier[tier] += tokens;
   }
   return count;
 }

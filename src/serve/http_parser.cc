@@ -53,6 +53,14 @@ void HttpParser::Impl::take_head() {
   request.chunked_answers = message.version() >= 11;
   expects_continue = boost::beast::iequals(text(http::field::expect), "100-continue");
   if (const auto length = parser.content_length()) content_length = *length;
+  // With any other coding the end of the body would be elsewhere than another reader thinks.
+  const std::size_t codings = message.count(http::field::transfer_encoding);
+  const bool chunked =
+      codings == 1 && message.version() >= 11 && boost::beast::iequals(text(http::field::transfer_encoding), "chunked");
+  if (codings > 0 && !chunked) {
+    state = State::kBroken;
+    detail = "the only transfer coding understood is chunked";
+  }
   // A second authorization header could be read differently by a proxy in front of us.
   if (message.count(http::field::authorization) > 1 || message.count(http::field::host) > 1) {
     state = State::kBroken;

@@ -7,6 +7,7 @@ namespace {
 
 const std::vector<double> kTtftBuckets = {.001, .005, .01, .02, .04, .06, .08, .1, .25, .5,  .75,
                                           1,    2.5,  5,   7.5, 10,  20,  40,  80, 160, 640, 2560};
+const std::vector<double> kChoiceBuckets = {1, 2, 5, 10, 20};
 const std::vector<double> kTokenBuckets = {.01, .025, .05, .075, .1,  .15, .2, .3, .4, .5,
                                            .75, 1,    2.5, 5,    7.5, 10,  20, 40, 80};
 const std::vector<double> kRequestBuckets = {.3, .5, .8, 1,  1.5, 2,   2.5, 5,   10,  15,
@@ -40,11 +41,13 @@ std::string to_line(const RequestSummary& summary) {
 
 struct ServeProbe::Series {
   Series(Metrics& registry, const std::string& model)
-      : metrics(registry), labels{{"model_name", model}, {"engine", "0"}} {}
-  Labels with(const std::string& name, const std::string& value) const {
+      : metrics(registry), labels{{"model_name", model}, {"engine", "0"}} {
+    for (const char* reason : {"stop", "length", "abort", "error"}) success(reason);  // there from the start, as zero
+  }
+  Counter& success(const std::string& reason) {
     Labels more = labels;
-    more[name] = value;
-    return more;
+    more["finished_reason"] = reason;
+    return metrics.counter("vllm:request_success", "sequences ended, by why", more);
   }
   Histogram& seconds_of(const char* name, const char* help, const std::vector<double>& buckets) {
     return metrics.histogram(name, help, buckets, labels);
@@ -54,21 +57,8 @@ struct ServeProbe::Series {
   const Labels labels;
   Gauge& open = metrics.gauge("cairn_serve_connections", "open client connections");
   Gauge& inflight = metrics.gauge("cairn_serve_inflight_requests", "sequences generated or waiting");
-  Gauge& waiting = metrics.gauge("vllm:num_requests_waiting", "sequences without a first token yet", labels);
-  Gauge& running = metrics.gauge("vllm:num_requests_running", "sequences that generate", labels);
-  Counter& prompt = metrics.counter("vllm:prompt_tokens", "prompt tokens read", labels);
-  Counter& cached = metrics.counter("vllm:prompt_tokens_cached", "prompt tokens not recomputed", labels);
-  Counter& generated = metrics.counter("vllm:generation_tokens", "tokens generated", labels);
-  Counter& preempted = metrics.counter("vllm:num_preemptions", "preemptions of sequences", labels);
-  Counter& device_queries = metrics.counter("vllm:prefix_cache_queries", "tokens looked up on the device", labels);
-  Counter& device_hits = metrics.counter("vllm:prefix_cache_hits", "tokens found on the device", labels);
-  Counter& tier_queries =
-      metrics.counter("vllm:external_prefix_cache_queries", "tokens looked up in the tiers", labels);
-  Counter& tier_hits = metrics.counter("vllm:external_prefix_cache_hits", "tokens loaded from the tiers", labels);
   Histogram& ttft =
       seconds_of("vllm:time_to_first_token_seconds", "from the request's header to its first token", kTtftBuckets);
-  Histogram& between =
-      seconds_of("vllm:inter_token_latency_seconds", "between two tokens of a sequence", kTokenBuckets);
   Histogram& per_token =
       seconds_of("vllm:request_time_per_output_token_seconds", "mean time of a token after the first", kTokenBuckets);
   Histogram& whole =
@@ -81,6 +71,7 @@ struct ServeProbe::Series {
       metrics.histogram("vllm:request_generation_tokens", "tokens generated of a sequence", kCountBuckets, labels);
   Histogram& output_limits =
       metrics.histogram("vllm:request_params_max_tokens", "most tokens asked for", kCountBuckets, labels);
+  Histogram& choices = metrics.histogram("vllm:request_params_n", "answers asked for", kChoiceBuckets, labels);
 };
 
 ServeProbe::ServeProbe(Metrics& metrics, const std::string& model)
@@ -103,58 +94,21 @@ void ServeProbe::connections(std::size_t open) { series_->open.set(static_cast<d
 
 void ServeProbe::started(std::uint64_t output_tokens_max) {
   series_->inflight.add(1);
-  series_->waiting.add(1);
   series_->output_limits.observe(static_cast<double>(output_tokens_max));
+  series_->choices.observe(1);  // n > 1 is refused
 }
 
-void ServeProbe::prompt_read(const CacheUse& use) {
-  Series& s = *series_;
-  const auto amount = [](std::uint64_t tokens) { return static_cast<double>(tokens); };
-  const auto from = [&s](const std::string& source, double tokens) {
-    s.metrics.counter("cairn_serve_prompt_tokens", "prompt tokens by where their KV came from", {{"source", source}})
-        .add(tokens);
-  };
-  s.prompt.add(amount(use.prompt_tokens));
-  s.cached.add(amount(use.cached_tokens()));
-  s.device_queries.add(amount(use.prompt_tokens));
-  s.device_hits.add(amount(use.device_tokens));
-  s.tier_queries.add(amount(use.prompt_tokens - use.device_tokens));
-  from("device", amount(use.device_tokens));
-  from("computed", amount(use.computed_tokens));
-  for (const auto& [tier, tokens] : use.tier_tokens) {
-    s.tier_hits.add(amount(tokens));
-    from(tier, amount(tokens));
-  }
-  for (const auto& [reason, tokens] : use.missed_tokens) {
-    s.metrics
-        .counter("cairn_serve_missed_tokens", "prompt tokens computed, by why they were not found",
-                 {{"reason", reason}})
-        .add(amount(tokens));
-  }
-}
-
-void ServeProbe::first_token(std::int64_t ttft_us) {
-  series_->waiting.add(-1);
-  series_->running.add(1);
-  series_->generated.add(1);
-  series_->ttft.observe(seconds(ttft_us));
-}
-
-void ServeProbe::next_tokens(std::uint64_t tokens, std::int64_t since_last_us) {
-  series_->generated.add(static_cast<double>(tokens));
-  series_->between.observe(seconds(since_last_us) / static_cast<double>(tokens));
-}
+void ServeProbe::first_token(std::int64_t ttft_us) { series_->ttft.observe(seconds(ttft_us)); }
 
 void ServeProbe::ended(const Ended& ended) {
   Series& s = *series_;
   s.inflight.add(-1);
-  (ended.had_token ? s.running : s.waiting).add(-1);
-  s.preempted.add(ended.preemptions);
-  s.metrics.counter("vllm:request_success", "sequences ended, by why", s.with("finished_reason", ended.reason)).add();
+  s.success(ended.reason).add();
   s.whole.observe(seconds(ended.total_us));
-  s.decode.observe(seconds(ended.decode_us));
   s.prompt_sizes.observe(static_cast<double>(ended.prompt_tokens));
   s.output_sizes.observe(static_cast<double>(ended.output_tokens));
+  if (ended.output_tokens == 0) return;
+  s.decode.observe(seconds(ended.decode_us));
   if (ended.output_tokens > 1)
     s.per_token.observe(seconds(ended.decode_us) / static_cast<double>(ended.output_tokens - 1));
 }

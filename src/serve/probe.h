@@ -1,4 +1,5 @@
-// What this room tells to monitoring and to the line per request. Events, not label strings. I/O thread.
+// What this room tells to monitoring and to the line per request: what clients see. What the generator does (tokens,
+// queue, cache) the generator tells itself: no series has two writers. Events, not label strings. I/O thread.
 #pragma once
 
 #include <cstdint>
@@ -35,14 +36,10 @@ class ServeProbe {
   void refused(const std::string& reason);
   void connections(std::size_t open);
   void started(std::uint64_t output_tokens_max);  // a sequence waits for its first token
-  void prompt_read(const CacheUse& use);
   void first_token(std::int64_t ttft_us);
-  void next_tokens(std::uint64_t tokens, std::int64_t since_last_us);
   struct Ended {
     std::string reason;  // stop, length, abort, error
-    bool had_token = false;
     std::uint64_t prompt_tokens = 0, output_tokens = 0;
-    std::uint32_t preemptions = 0;
     std::int64_t total_us = 0, decode_us = 0;
   };
   void ended(const Ended& ended);  // once per started()

@@ -6,8 +6,7 @@ namespace cairn {
 namespace {
 
 constexpr std::uint32_t kCompletionTokensDefault = 16;  // as the original API
-// No text of more bytes than this per token of the context can fit; it is refused before time is spent on it.
-constexpr std::uint64_t kBytesPerTokenMax = 1024;
+constexpr std::uint64_t kBytesPerTokenMin = 16;         // Unicode normalisation may shorten a text before it is cut
 
 ApiError too_long(const PromptSource& source, const char* field, const std::string& requested) {
   ApiError error =
@@ -19,7 +18,7 @@ ApiError too_long(const PromptSource& source, const char* field, const std::stri
 
 ApiResult<std::vector<TokenId>> encode_text(const PromptSource& source, const std::string& text, bool add_special,
                                             const char* field) {
-  if (text.size() > source.limits.context_tokens_max * kBytesPerTokenMax) {
+  if (text.size() > source.text_bytes_max) {
     return too_long(source, field, "a text of " + std::to_string(text.size()) + " bytes");
   }
   EncodeOptions options;
@@ -48,16 +47,27 @@ ApiResult<std::vector<TokenId>> encode_chat(const PromptSource& source, const st
 ApiResult<std::vector<TokenId>> encode_prompt(const PromptSource& source, const Prompt& prompt, bool add_special) {
   if (const auto* text = std::get_if<std::string>(&prompt)) return encode_text(source, *text, add_special, "prompt");
   const auto& tokens = std::get<std::vector<TokenId>>(prompt);
-  const auto stranger =
-      std::find_if(tokens.begin(), tokens.end(), [&](TokenId id) { return id >= source.limits.vocabulary; });
-  if (stranger != tokens.end()) {
-    return bad_field("prompt", "token id " + std::to_string(*stranger) + " is outside the vocabulary of " +
-                                   std::to_string(source.limits.vocabulary));
-  }
+  if (auto error = check_tokens(source, tokens, "prompt")) return std::move(*error);
   return tokens;
 }
 
 }  // namespace
+
+std::uint64_t text_bytes_max(const Tokenizer& tokenizer, const GeneratorLimits& limits) {
+  std::uint64_t longest = kBytesPerTokenMin;
+  for (std::size_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    longest = std::max<std::uint64_t>(longest, tokenizer.token_bytes(static_cast<TokenId>(id)).size());
+  }
+  return limits.context_tokens_max * longest;
+}
+
+std::optional<ApiError> check_tokens(const PromptSource& source, std::span<const TokenId> tokens, const char* field) {
+  const auto stranger =
+      std::find_if(tokens.begin(), tokens.end(), [&](TokenId id) { return id >= source.limits.vocabulary; });
+  if (stranger == tokens.end()) return std::nullopt;
+  return bad_field(field, "token id " + std::to_string(*stranger) + " is outside the vocabulary of " +
+                              std::to_string(source.limits.vocabulary));
+}
 
 ApiResult<EncodedPrompts> encode_prompts(const PromptSource& source, const CompletionRequest& request) {
   EncodedPrompts encoded;

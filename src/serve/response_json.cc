@@ -68,10 +68,16 @@ Json logprobs_of(const ResponseFrame& frame, const ChoiceBody& choice) {
 Json or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 Json usage_of(const UsageCount& usage) {
+  std::uint64_t cached = 0;
+  Json by_tier = Json::object();
+  for (const auto& [tier, tokens] : usage.cached_by_tier) {
+    cached += tokens;
+    by_tier[tier] = tokens;
+  }
   return {{"prompt_tokens", usage.prompt_tokens},
           {"completion_tokens", usage.completion_tokens},
           {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
-          {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}}};
+          {"prompt_tokens_details", {{"cached_tokens", cached}, {"cached_tokens_by_tier", std::move(by_tier)}}}};
 }
 
 Json head_of(const ResponseFrame& frame, const char* object) {

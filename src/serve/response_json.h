@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,7 +21,8 @@ struct LogprobEntry {
 };
 
 struct UsageCount {
-  std::uint64_t prompt_tokens = 0, completion_tokens = 0, cached_tokens = 0;
+  std::uint64_t prompt_tokens = 0, completion_tokens = 0;
+  std::map<std::string, std::uint64_t> cached_by_tier;  // "device" and the tiers; their sum was not recomputed
 };
 
 // What every body of one request repeats.

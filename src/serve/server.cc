@@ -37,8 +37,9 @@ bool is_echoable(std::string_view id) {
 
 bool is_json(std::string_view content_type) {
   static constexpr std::string_view kJson = "application/json";
-  const std::string_view type = content_type.substr(0, content_type.find(';'));
-  return type.size() >= kJson.size() && std::equal(kJson.begin(), kJson.end(), type.begin(), [](char a, char b) {
+  std::string_view type = content_type.substr(0, content_type.find(';'));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
+  return type.size() == kJson.size() && std::equal(kJson.begin(), kJson.end(), type.begin(), [](char a, char b) {
            return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b);
          });
 }
@@ -87,7 +88,8 @@ struct Server::Impl final : HttpService {
   ApiResult<PrincipalTag> principal(const std::string& tenant, const std::string& salt) const;
   bool is_full(const std::string& tenant, std::size_t more) const;
   PromptSource prompts() const {
-    return {deps.tokenizer, deps.render_chat, generator.limits(), deps.clock.unix_time_us() / 1'000'000};
+    return {deps.tokenizer, deps.render_chat, generator.limits(), prompt_bytes_max,
+            deps.clock.unix_time_us() / 1'000'000};
   }
   static HttpHeaders echo(const HttpRequest& request) { return {{"X-Request-Id", request.request_id}}; }
   void take_mail();
@@ -99,6 +101,7 @@ struct Server::Impl final : HttpService {
   ApiKeys keys;
   ServeProbe probe;
   const std::int64_t created_s;
+  const std::uint64_t prompt_bytes_max = text_bytes_max(deps.tokenizer, generator.limits());
   std::unique_ptr<HttpServer> http;
   std::shared_ptr<SinkMailbox> mailbox;
   JobShared shared;
@@ -248,6 +251,7 @@ HttpResponse Server::Impl::detokenize(const HttpRequest& request) {
   if (const auto* error = std::get_if<ApiError>(&parsed)) return failed(request, *error);
   const auto& wanted = std::get<DetokenizeRequest>(parsed);
   if (const auto error = check_model(wanted.model)) return failed(request, *error);
+  if (const auto error = check_tokens(prompts(), wanted.tokens, "tokens")) return failed(request, *error);
   const DecodeOptions options{false};
   return {200, detokenize_body(deps.tokenizer.decode(wanted.tokens, options)), "application/json", echo(request)};
 }

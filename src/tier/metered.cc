@@ -1,6 +1,7 @@
 #include "tier/metered.h"
 
 #include <array>
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,8 @@ namespace cairn {
 // The events of a tier as metrics.
 class TierProbe {
  public:
-  TierProbe(Metrics& metrics, const std::string& tier) {
+  // `memory`: in host RAM, else in storage.
+  TierProbe(Metrics& metrics, const std::string& tier, bool memory) {
     for (std::size_t verb = 0; verb < kVerbs; ++verb) {
       const std::string verb_name(to_string(static_cast<Verb>(verb)));
       for (std::size_t outcome = 0; outcome < kOutcomes; ++outcome) {
@@ -29,6 +31,9 @@ class TierProbe {
     used_ = &metrics.gauge("cairn_tier_used_bytes", "bytes of stored blocks", {{"tier", tier}});
     capacity_ = &metrics.gauge("cairn_tier_capacity_bytes", "0: not limited by Cairn", {{"tier", tier}});
     held_ = &metrics.gauge("cairn_tier_held_bytes", "memory of abandoned operations", {{"tier", tier}});
+    // The names that dashboards for LMCache read: sums over all tiers of a kind.
+    sum_ = memory ? &metrics.gauge("lmcache:local_cache_usage", "bytes of stored blocks in host memory")
+                  : &metrics.gauge("lmcache:local_storage_usage", "bytes of stored blocks in all stores");
   }
 
   void row(Verb verb, const BlockSlot& slot) {
@@ -45,6 +50,8 @@ class TierProbe {
   }
   void usage(const TierUsage& usage) {
     used_->set(static_cast<double>(usage.used_bytes));
+    const auto now = static_cast<std::int64_t>(usage.used_bytes);
+    sum_->add(static_cast<double>(now - in_sum_.exchange(now)));
     capacity_->set(static_cast<double>(usage.capacity_bytes));
     held_->set(static_cast<double>(usage.held_bytes));
   }
@@ -54,7 +61,8 @@ class TierProbe {
   std::array<std::array<Counter*, kOutcomes>, kVerbs> operations_{};
   std::array<Histogram*, kVerbs> seconds_{};
   Counter *read_ = nullptr, *written_ = nullptr, *errors_ = nullptr;
-  Gauge *used_ = nullptr, *capacity_ = nullptr, *held_ = nullptr;
+  Gauge *used_ = nullptr, *capacity_ = nullptr, *held_ = nullptr, *sum_ = nullptr;
+  std::atomic<std::int64_t> in_sum_{0};  // this tier's part of *sum_
 };
 
 // A scan, a quarantine or another process changes what a tier holds without any batch: asked at each exposition.
@@ -80,7 +88,7 @@ MeteredTier::MeteredTier(std::unique_ptr<Tier> inner, const Clock& clock, Metric
     : inner_(std::move(inner)),
       clock_(clock),
       name_(name.empty() ? std::string(inner_->traits().name) : std::move(name)),
-      probe_(std::make_unique<TierProbe>(metrics, name_)),
+      probe_(std::make_unique<TierProbe>(metrics, name_, inner_->traits().lends)),
       usage_(std::make_shared<UsageSource>(*inner_, *probe_)) {
   usage_->refresh();
   metrics.watch(usage_);

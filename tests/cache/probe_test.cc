@@ -17,6 +17,8 @@ TEST(CacheProbe, CountsByTierAndReason) {
   EXPECT_EQ(counter("cairn_cache_hit_chunks_total", {{"tier", "file"}}), 3);
   EXPECT_EQ(counter("cairn_cache_hit_bytes_total", {{"tier", "file"}}), 300);
   EXPECT_EQ(counter("cairn_cache_hit_chunks_total", {{"tier", "ram"}}), 0);
+  EXPECT_EQ(counter("vllm:kv_offload_total_bytes", {{"transfer_type", "SHARED_STORAGE_to_GPU"}}), 300);
+  EXPECT_EQ(counter("vllm:kv_offload_total_bytes", {{"transfer_type", "CPU_to_GPU"}}), 0);
   ChunkTally tally;
   tally.missed[static_cast<std::size_t>(MissReason::kStalled)] = 4;
   probe.missed(tally);
@@ -24,6 +26,7 @@ TEST(CacheProbe, CountsByTierAndReason) {
   EXPECT_EQ(counter("cairn_cache_missed_chunks_total", {{"reason", std::string(to_string(MissReason::kAbsent))}}), 0);
   probe.stored(0, 50);
   EXPECT_EQ(counter("cairn_cache_stored_bytes_total", {{"tier", "ram"}}), 50);
+  EXPECT_EQ(counter("vllm:kv_offload_total_bytes", {{"transfer_type", "GPU_to_CPU"}}), 50);
   probe.write_through_dropped(2, 100);
   EXPECT_EQ(counter("cairn_cache_write_through_dropped_blocks_total"), 2);
   EXPECT_EQ(counter("cairn_cache_write_through_dropped_bytes_total"), 100);

@@ -16,7 +16,7 @@ TEST(ApiErrors, HaveFourMembers) {
                                     {"param", "stop"},
                                     {"code", "invalid_value"}}}}));
   EXPECT_TRUE(nlohmann::json::parse(to_json(http_error(404, "x")))["error"]["param"].is_null());
-  EXPECT_NO_THROW(nlohmann::json::parse(to_json(http_error(400, "\xff\xfe"))));
+  EXPECT_TRUE(nlohmann::json::accept(to_json(http_error(400, "\xff\xfe"))));
 }
 
 TEST(ApiErrors, EveryCodeHasItsStatus) {

@@ -1,4 +1,5 @@
-// Property: gauges return to zero when all sequences have ended, and the line of a request holds every source.
+// Property: each sequence is counted once at its start and once at its end, and the line of a request holds every
+// source.
 #include "serve/probe.h"
 
 #include <gmock/gmock.h>
@@ -6,22 +7,30 @@
 namespace cairn {
 namespace {
 
-TEST(ServeProbe, GaugesReturnToZero) {
+TEST(ServeProbe, EndsAreCountedByReasonAndShownBeforeTheFirst) {
   const auto metrics = make_metrics();
   ServeProbe probe(*metrics, "m");
+  const std::string text = metrics->expose();
+  for (const char* reason : {"stop", "length", "abort", "error"}) {
+    EXPECT_NE(text.find("vllm:request_success_total{engine=\"0\",finished_reason=\"" + std::string(reason) +
+                        "\",model_name=\"m\"} 0\n"),
+              std::string::npos)
+        << text;
+  }
   probe.started(5);
   probe.started(5);
+  EXPECT_EQ(metrics->gauge("cairn_serve_inflight_requests", "").value(), 2);
   probe.first_token(1000);
-  probe.next_tokens(2, 500);
-  const Labels labels = {{"model_name", "m"}, {"engine", "0"}};
-  EXPECT_EQ(metrics->gauge("vllm:num_requests_running", "", labels).value(), 1);
-  EXPECT_EQ(metrics->gauge("vllm:num_requests_waiting", "", labels).value(), 1);
-  probe.ended({"stop", true, 10, 3, 0, 2000, 1000});
-  probe.ended({"abort", false, 10, 0, 0, 2000, 0});
-  EXPECT_EQ(metrics->gauge("vllm:num_requests_running", "", labels).value(), 0);
-  EXPECT_EQ(metrics->gauge("vllm:num_requests_waiting", "", labels).value(), 0);
+  probe.ended({"stop", 10, 3, 2000, 1000});
+  probe.ended({"abort", 10, 0, 2000, 0});
   EXPECT_EQ(metrics->gauge("cairn_serve_inflight_requests", "").value(), 0);
-  EXPECT_EQ(metrics->counter("vllm:generation_tokens", "", labels).value(), 3);
+  const Labels stopped = {{"model_name", "m"}, {"engine", "0"}, {"finished_reason", "stop"}};
+  EXPECT_EQ(metrics->counter("vllm:request_success", "", stopped).value(), 1);
+  const std::string after = metrics->expose();
+  for (const char* line : {"vllm:time_to_first_token_seconds_count", "vllm:request_decode_time_seconds_count",
+                           "vllm:request_time_per_output_token_seconds_count"}) {
+    EXPECT_NE(after.find(std::string(line) + "{engine=\"0\",model_name=\"m\"} 1\n"), std::string::npos) << line;
+  }
 }
 
 TEST(ServeProbe, TheLineNamesEverySource) {

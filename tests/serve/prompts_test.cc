@@ -11,7 +11,7 @@ namespace {
 struct Source {
   std::unique_ptr<Tokenizer> tokenizer = make_tokenizer(small_tokenizer_json());
   RenderChat render;
-  PromptSource source() { return {*tokenizer, render, {64, 304}, 0}; }
+  PromptSource source() { return {*tokenizer, render, {64, 304}, text_bytes_max(*tokenizer, {64, 304}), 0}; }
 };
 
 TEST(Prompts, DefaultsOfTheTwoForms) {
@@ -42,8 +42,11 @@ TEST(Prompts, RefusalsNameTheField) {
   CompletionRequest request;
   request.prompts = {std::string(64, 'x')};
   EXPECT_EQ(refusal(request), "prompt context_length_exceeded");
-  request.prompts = {std::string(10'000'000, 'x')};
+  // Not even looked at: no token is that long. Broken text would be another refusal.
+  request.prompts = {"\xff" + std::string(64 * 16, 'x')};
   EXPECT_EQ(refusal(request), "prompt context_length_exceeded");
+  request.prompts = {"\xff"};
+  EXPECT_EQ(refusal(request), "prompt invalid_value");
   request.prompts = {std::string(60, 'x')};
   request.output_tokens_max = 5;
   EXPECT_EQ(refusal(request), "max_tokens context_length_exceeded");

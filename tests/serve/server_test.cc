@@ -50,7 +50,8 @@ TEST(Server, CompletesAPrompt) {
   EXPECT_EQ(reply["usage"], (Json{{"prompt_tokens", 6},
                                   {"completion_tokens", 5},
                                   {"total_tokens", 11},
-                                  {"prompt_tokens_details", {{"cached_tokens", 3}}}}));
+                                  {"prompt_tokens_details",
+                                   {{"cached_tokens", 3}, {"cached_tokens_by_tier", {{"device", 1}, {"ram", 2}}}}}}));
   const Request request = server.generator.requests().at(0);
   EXPECT_EQ(request.prompt.size(), 6u);
   EXPECT_EQ(request.output_tokens_max, 9u);
@@ -184,6 +185,7 @@ TEST(Server, SmallRoutesAnswer) {
   const Json tokens = server.post("/tokenize", {{"prompt", "abc x"}, {"return_token_strs", true}});
   EXPECT_EQ(tokens["count"], tokens["tokens"].size());
   EXPECT_EQ(server.post("/detokenize", {{"tokens", tokens["tokens"]}})["prompt"], "abc x");
+  EXPECT_EQ(server.post("/detokenize", {{"tokens", {1, 304}}}, 400)["error"]["param"], "tokens");
   EXPECT_EQ(server.post("/tokenize", {{"messages", {{{"role", "user"}, {"content", "hi"}}}}})["count"], 8);
 }
 
@@ -195,10 +197,8 @@ TEST(Server, MetricsAddUp) {
   EXPECT_TRUE(server.generator.wait_for_live(0));
   const std::string text = server.request("GET", "/metrics").body;
   const std::string labels = "{engine=\"0\",model_name=\"test-model\"} ";
-  EXPECT_THAT(text, HasSubstr("vllm:prompt_tokens_total" + labels + "6\n"));
-  EXPECT_THAT(text, HasSubstr("vllm:prefix_cache_hits_total" + labels + "1\n"));
-  EXPECT_THAT(text, HasSubstr("vllm:external_prefix_cache_hits_total" + labels + "2\n"));
-  EXPECT_THAT(text, HasSubstr("cairn_serve_missed_tokens_total{reason=\"absent\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:request_prompt_tokens_sum" + labels + "6\n"));
+  EXPECT_THAT(text, HasSubstr("vllm:request_generation_tokens_sum" + labels + "5\n"));
   EXPECT_THAT(text, HasSubstr("cairn_serve_requests_total{code=\"400\",route=\"/v1/completions\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("vllm:time_to_first_token_seconds_count" + labels + "1\n"));
   const auto summaries = server.summaries();
@@ -216,9 +216,16 @@ TEST(Server, UnknownModelsPathsAndMethodsAreNamed) {
   const HttpReply method = server.request("GET", "/v1/completions");
   EXPECT_EQ(method.status, 405);
   EXPECT_EQ(method.header("Allow"), "POST");
-  HttpClient client(server.port());
-  client.send("POST /v1/completions HTTP/1.1\r\nHost: t\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}");
-  EXPECT_EQ(client.read_reply().status, 415);
+  const auto status_of_type = [&server](const std::string& type) {
+    HttpClient client(server.port());
+    client.send("POST /detokenize HTTP/1.1\r\nHost: t\r\nContent-Type: " + type +
+                "\r\nContent-Length: 13\r\n\r\n{\"tokens\":[]}");
+    return client.read_reply().status;
+  };
+  for (const char* type : {"application/json", "Application/JSON", "application/json ; charset=utf-8"})
+    EXPECT_EQ(status_of_type(type), 200) << type;
+  for (const char* type : {"text/plain", "application/jsonx", "application/jso"})
+    EXPECT_EQ(status_of_type(type), 415) << type;
 }
 
 TEST(Server, PromptsThatDoNotFitAreRefused) {
