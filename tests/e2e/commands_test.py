@@ -50,10 +50,15 @@ def one_line(done, *words):
 
 
 def test_bad_input_gets_one_line(small_model, tmp_path):
-    one_line(cairn("serve", tmp_path / "none"), "config.json")
+    (tmp_path / "empty").mkdir()
+    one_line(cairn("serve", tmp_path / "none"), "none", "does not exist", "config.json")
+    one_line(cairn("serve", tmp_path / "empty"), "empty", "config.json", "tokenizer.json", "safetensors")
+    one_line(cairn("serve", small_model / "config.json"), "is a file", "cairn model import")
     one_line(cairn("serve", small_model, "--load-policy", "sometimes"), "auto", "always", "never")
     one_line(cairn("serve", small_model, "--ram-byte", "1GiB"), "--ram-bytes")
     one_line(cairn("serve", small_model, "--ram-bytes", "900TiB"), "ram")
+    one_line(cairn("serve", small_model, "--device-kv-bytes", "900TiB"), "device_kv_bytes", "free")
+    one_line(cairn("serve", small_model, "--device-kv-bytes", "1KiB"), "device_kv_bytes", "pages")
     one_line(cairn("serve", small_model, "--listen", "0.0.0.0:0"), "key")
     one_line(cairn("serve", small_model, "--store", "file:///tmp/x?durabilty=none"), "durability")
     one_line(cairn("serve", small_model, "--store", "ftp://x"), "file://")
@@ -64,6 +69,63 @@ def test_bad_input_gets_one_line(small_model, tmp_path):
     config = tmp_path / "cairn.yaml"
     config.write_text("cache:\n  load_stal_ms: 5\n")
     one_line(cairn("serve", small_model, "--config", config), "load_stal_ms", "load_stall_ms", "cairn.yaml")
+
+
+def series(instance):
+    """{series: value} of /metrics, which must be valid: each family once, each series once, under its family."""
+    families, found = {}, {}
+    for line in instance.request("GET", "/metrics")[2].decode().rstrip("\n").split("\n"):
+        words = line.split(" ", 3)
+        if words[:2] == ["#", "TYPE"]:
+            assert words[2] not in families, line
+            families[words[2]] = words[3]
+        elif not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            family = name.split("{")[0]
+            stem = next((s for s in (family, *(family.removesuffix(e) for e in ("_bucket", "_sum", "_count"))) if s in families), None)
+            assert stem is not None and name not in found, line
+            found[name] = float(value)
+    return found
+
+
+def test_metrics_count_each_thing_once_under_the_names_that_dashboards_read(serve, small_model, tmp_path):
+    stores = [tmp_path / "first", tmp_path / "second"]
+    for store in stores:
+        store.mkdir()
+    instance = serve(small_model, "--device-kv-bytes", "32MiB", "--ram-bytes", "16MiB", "--threads", 1,
+                     *[word for store in stores for word in ("--store", f"file://{store}")])
+    prompt = [300 + i % 200 for i in range(600)]
+    replies = [instance.complete(prompt, ignore_eos=True) for _ in range(3)]
+    wait_for(lambda: all(len(blocks(store)) == 2 for store in stores))
+    assert [reply["usage"]["prompt_tokens_details"]["cached_tokens"] for reply in replies] == [0, 592, 592]
+    wait_for(lambda: instance.metric("cairn_serve_inflight_requests") == 0)
+    found = series(instance)
+    model = '{engine="0",model_name="%s"}' % instance.model()
+
+    def total(name, *parts):
+        matching = [value for key, value in found.items() if key.split("{")[0] == name and all(part in key for part in parts)]
+        assert matching, (name, parts)
+        return sum(matching)
+
+    assert found["vllm:prompt_tokens_total" + model] == 1800 == total("vllm:prompt_tokens_by_source_total")
+    assert found["vllm:prompt_tokens_total" + model] == total("cairn_engine_prompt_tokens_total")
+    assert found["vllm:prompt_tokens_cached_total" + model] == 2 * 592 == found["vllm:prefix_cache_hits_total" + model]
+    assert total("cairn_engine_missed_tokens_total") == total("cairn_engine_prompt_tokens_total", 'source="computed"') == 616
+    generated = found["vllm:generation_tokens_total" + model]
+    assert generated == found["vllm:request_generation_tokens_sum" + model] == 24
+    assert found["vllm:inter_token_latency_seconds_count" + model] == generated - 3
+    for name in ("vllm:time_to_first_token_seconds", "vllm:e2e_request_latency_seconds", "vllm:request_prompt_tokens",
+                 "vllm:request_queue_time_seconds", "vllm:request_prefill_time_seconds", "vllm:request_inference_time_seconds"):
+        assert found[f"{name}_count{model}"] == 3, name
+    assert total("vllm:request_success_total") == 3
+    for name in ("running", "waiting"):
+        assert found[f"vllm:num_requests_{name}{model}"] == 0
+    block = total("cairn_cache_stored_bytes_total", 'tier="ram"') / 2
+    assert total("vllm:kv_offload_total_bytes_total", "GPU_to_CPU") == 2 * block
+    assert total("vllm:kv_offload_total_bytes_total", "GPU_to_SHARED_STORAGE") == 4 * block
+    on_disk = [sum(path.stat().st_size for path in blocks(store)) for store in stores]
+    assert [total("cairn_tier_used_bytes", f'tier="{tier}"') for tier in ("file", "file-2")] == on_disk
+    assert found["lmcache:local_storage_usage"] == sum(on_disk)
 
 
 def test_config_show_tells_the_origin(tmp_path):
