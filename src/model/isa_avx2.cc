@@ -1,5 +1,6 @@
 // AVX2 and FMA: 16 lanes are two registers. Compiled with -mavx2 -mfma.
 #include "model/kernel_vector_gemm.h"
+#include "model/kernel_vector_pack.h"
 
 namespace cairn {
 namespace {
@@ -8,7 +9,8 @@ struct Avx2 {
   struct F {
     __m256 a, b;
   };
-  static constexpr int kRows = 6, kWideRows = 3, kBothRows = 1, kBurn = 6;
+  static constexpr int kRows = 6, kWideRows = 2, kBothRows = 1, kBurn = 6;
+  static constexpr bool kAskAhead = false;
 
   static F load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
   static void store(float* p, F x) {

@@ -1,5 +1,6 @@
 // AVX-512 F, BW, DQ, VL with f32 FMA: 16 lanes are one register. Compiled with -mavx512{f,bw,dq,vl} -mfma.
 #include "model/kernel_vector_gemm.h"
+#include "model/kernel_vector_pack.h"
 
 namespace cairn {
 namespace {
@@ -7,6 +8,7 @@ namespace {
 struct Avx512 {
   using F = __m512;
   static constexpr int kRows = 12, kWideRows = 12, kBothRows = 6, kBurn = 12;
+  static constexpr bool kAskAhead = true;
 
   static F load(const float* p) { return _mm512_loadu_ps(p); }
   static void store(float* p, F x) { _mm512_storeu_ps(p, x); }

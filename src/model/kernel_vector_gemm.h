@@ -1,4 +1,4 @@
-// T32 matrix product and the packing of K and V over a vector policy V; see kernel_vector.h for who includes it.
+// T32 matrix product over a vector policy V; see kernel_vector.h for who includes it.
 //
 // A tile is R rows × (S × 16) columns. Small tiles keep the even and the odd chain of a block in registers at once;
 // larger ones walk the block twice, even k first. C lives in a small local array, so its stride never hurts.
@@ -18,14 +18,15 @@ struct TileShape {
   static constexpr int kVectors = R <= V::kWideRows ? 2 : 1;
 };
 
-// The first tile of a panel meets cold weights: it asks for them this many words ahead (8 KiB).
+// The first tile of a panel meets cold weights. Where V::kAskAhead says that it pays, it asks for them this many words
+// ahead (8 KiB); elsewhere the processor's own prefetch is faster when left alone.
 constexpr std::size_t kPrefetchWords = 2048;
 
 enum class Weights { kCold, kWarm };
 
-template <Weights kWeights>
+template <class V, Weights kWeights>
 __attribute__((always_inline)) inline void ask_ahead(const std::uint32_t* words) {
-  if constexpr (kWeights == Weights::kCold) {
+  if constexpr (V::kAskAhead && kWeights == Weights::kCold) {
     _mm_prefetch(reinterpret_cast<const char*>(words + kPrefetchWords), _MM_HINT_T0);
     _mm_prefetch(reinterpret_cast<const char*>(words + kPrefetchWords + kLanes), _MM_HINT_T0);
   }
@@ -42,7 +43,7 @@ __attribute__((always_inline)) inline void half_chains(const float* a, std::size
   }
 #pragma GCC unroll 4
   for (std::size_t j = 0; j < kBlockK / 2; ++j) {
-    if constexpr (kParity == 0) ask_ahead<kWeights>(b + j * kPanelColumns);
+    if constexpr (kParity == 0) ask_ahead<V, kWeights>(b + j * kPanelColumns);
     F column[S];
 #pragma GCC unroll 2
     for (int s = 0; s < S; ++s) {
@@ -134,10 +135,31 @@ void store_tile(const GemmCall& call, std::size_t row, std::size_t rows, std::si
   }
 }
 
+// One tile alone: nobody read these weights before and nobody will again soon. It takes them in the order in which they
+// lie, block by block, so that the processor's own prefetch runs ahead at full rate.
+template <class V, int R>
+void single(const GemmCall& call, std::size_t row) {
+  constexpr std::size_t width = TileShape<V, R>::kVectors * kLanes;
+  const std::size_t depth = width == kPanelColumns ? call.k : kBlockK;
+  const std::size_t columns = call.columns <= width ? width : kPanelColumns;
+  alignas(64) float c[R * kPanelColumns];
+  for (std::size_t i = 0; i < R * kPanelColumns; i += kLanes) V::store(c + i, V::set1(0.0f));
+  for (std::size_t k = 0; k < call.k; k += depth) {
+    for (std::size_t column = 0; column < columns; column += width) {
+      tile<V, R, Weights::kCold>(call.a + row * call.a_stride + k, call.a_stride,
+                                 call.b + k / 2 * kPanelColumns + column, depth, c + R * column);
+    }
+  }
+  for (std::size_t column = 0; column < columns; column += width) {
+    store_tile<V>(call, row, R, column, width, c + R * column);
+  }
+}
+
 // Rows [row, row + rows) of the panel with tiles of R rows, rows a multiple of R and at most kRowsOfPass.
 template <class V, int R>
 void pass(const GemmCall& call, std::size_t row, std::size_t rows) {
   constexpr std::size_t width = TileShape<V, R>::kVectors * kLanes;
+  if (rows == R) return single<V, R>(call, row);
   for (std::size_t column = 0; column < call.columns; column += width) {
     alignas(64) float c[kRowsOfPass * width];
     for (std::size_t i = 0; i < rows * width; i += kLanes) V::store(c + i, V::set1(0.0f));
@@ -176,70 +198,6 @@ void gemm(const GemmCall& call) {
     row += rows;
   }
   remainder<V, V::kRows - 1>(call, row, call.rows - row);
-}
-
-// out[j][i] = in[i][j] for 8 × 8 words.
-inline void transpose8(const std::uint32_t* in, std::size_t in_stride, std::uint32_t* out, std::size_t out_stride) {
-  __m256 row[8], pair[8], quad[8];
-  for (std::size_t i = 0; i < 8; ++i) row[i] = _mm256_loadu_ps(reinterpret_cast<const float*>(in + i * in_stride));
-  for (int i = 0; i < 8; i += 2) {
-    pair[i] = _mm256_unpacklo_ps(row[i], row[i + 1]);
-    pair[i + 1] = _mm256_unpackhi_ps(row[i], row[i + 1]);
-  }
-  for (int i = 0; i < 8; i += 4) {
-    quad[i] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0x44);
-    quad[i + 1] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0xee);
-    quad[i + 2] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0x44);
-    quad[i + 3] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0xee);
-  }
-  for (std::size_t j = 0; j < 4; ++j) {
-    const __m256 low = _mm256_permute2f128_ps(quad[j], quad[j + 4], 0x20);
-    const __m256 high = _mm256_permute2f128_ps(quad[j], quad[j + 4], 0x31);
-    _mm256_storeu_ps(reinterpret_cast<float*>(out + j * out_stride), low);
-    _mm256_storeu_ps(reinterpret_cast<float*>(out + (j + 4) * out_stride), high);
-  }
-}
-
-void pack_k(const std::uint16_t* rows, std::size_t tokens, std::size_t dim, std::size_t padded_dim, std::size_t column,
-            std::uint32_t* packed) {
-  const std::size_t panel_words = padded_dim / 2 * kPanelColumns;
-  for (std::size_t t = 0; t < tokens;) {
-    const std::size_t n = column + t;
-    std::uint32_t* to = packed + n / kPanelColumns * panel_words + n % kPanelColumns;
-    const std::size_t count = tokens - t >= 8 && n % 8 == 0 ? 8 : 1;
-    const std::uint16_t* from = rows + t * dim;
-    std::size_t d = 0;
-    if (count == 8) {
-      for (; d + 16 <= dim; d += 16) {
-        transpose8(reinterpret_cast<const std::uint32_t*>(from + d), dim / 2, to + d / 2 * kPanelColumns,
-                   kPanelColumns);
-      }
-    }
-    for (; d < padded_dim; d += 2) {
-      for (std::size_t i = 0; i < count; ++i) {
-        const std::uint32_t low = d < dim ? from[i * dim + d] : 0u, high = d < dim ? from[i * dim + d + 1] : 0u;
-        to[d / 2 * kPanelColumns + i] = low | high << 16;
-      }
-    }
-    t += count;
-  }
-}
-
-void pack_v(const std::uint16_t* rows, std::size_t tokens, std::size_t dim, std::size_t k, std::uint32_t* packed) {
-  for (std::size_t t = 0; t < tokens; t += 2) {
-    const std::uint16_t* first = rows + t * dim;
-    const bool paired = t + 1 < tokens;
-    for (std::size_t d = 0; d < dim; d += 8) {
-      std::uint32_t* panel = packed + d / kPanelColumns * (kChunkTokens / 2 * kPanelColumns);
-      std::uint32_t* to = panel + (k + t) / 2 * kPanelColumns + d % kPanelColumns;
-      __m256i word = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(first + d)));
-      if (paired) {
-        const __m256i high = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(first + dim + d)));
-        word = _mm256_or_si256(word, _mm256_slli_epi32(high, 16));
-      }
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), word);
-    }
-  }
 }
 
 }  // namespace
