@@ -219,7 +219,7 @@ std::uint64_t read_sum_of(const std::byte* data, std::size_t bytes) {
   return lane[0] + lane[1] + lane[2] + lane[3];
 }
 
-std::uint64_t read_sum(const std::byte* data, std::size_t bytes, ReadAhead ahead) {
+inline std::uint64_t read_sum(const std::byte* data, std::size_t bytes, ReadAhead ahead) {
   return ahead == ReadAhead::kSome ? read_sum_of<true>(data, bytes) : read_sum_of<false>(data, bytes);
 }
 

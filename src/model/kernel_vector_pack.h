@@ -33,8 +33,8 @@ inline void transpose8(const std::uint32_t* in, std::size_t in_stride, std::uint
   }
 }
 
-void pack_k(const std::uint16_t* rows, std::size_t tokens, std::size_t dim, std::size_t padded_dim, std::size_t column,
-            std::uint32_t* packed) {
+inline void pack_k(const std::uint16_t* rows, std::size_t tokens, std::size_t dim, std::size_t padded_dim,
+                   std::size_t column, std::uint32_t* packed) {
   const std::size_t panel_words = padded_dim / 2 * kPanelColumns;
   for (std::size_t t = 0; t < tokens;) {
     const std::size_t n = column + t;
@@ -58,7 +58,8 @@ void pack_k(const std::uint16_t* rows, std::size_t tokens, std::size_t dim, std:
   }
 }
 
-void pack_v(const std::uint16_t* rows, std::size_t tokens, std::size_t dim, std::size_t k, std::uint32_t* packed) {
+inline void pack_v(const std::uint16_t* rows, std::size_t tokens, std::size_t dim, std::size_t k,
+                   std::uint32_t* packed) {
   for (std::size_t t = 0; t < tokens; t += 2) {
     const std::uint16_t* first = rows + t * dim;
     const bool paired = t + 1 < tokens;
