@@ -1,8 +1,13 @@
 #include "model/thread_pool.h"
 
 #include <immintrin.h>
+#include <linux/futex.h>
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+#include <climits>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -25,15 +30,6 @@ std::uint64_t ticket_of(std::uint64_t job, std::uint64_t next, std::uint64_t end
 std::uint64_t end_of(std::uint64_t ticket) { return ticket >> kTaskBits & kTaskMask; }
 std::uint64_t next_of(std::uint64_t ticket) { return ticket & kTaskMask; }
 
-// Waits until the value differs from `seen`.
-void wait_change(std::atomic<std::uint32_t>& value, std::uint32_t seen) {
-  for (int i = 0; i < kSpins; ++i) {
-    if (value.load(std::memory_order_acquire) != seen) return;
-    _mm_pause();
-  }
-  value.wait(seen, std::memory_order_acquire);
-}
-
 // Of a thread that may be computing right now: asking it to answer itself would wake it, and cost it time.
 std::int64_t cpu_us_of(std::thread& thread) {
   clockid_t clock{};
@@ -43,7 +39,28 @@ std::int64_t cpu_us_of(std::thread& thread) {
   return static_cast<std::int64_t>(used.tv_sec) * 1'000'000 + used.tv_nsec / 1000;
 }
 
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free && sizeof(std::atomic<std::uint32_t>) == 4);
+
+void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value) {
+  syscall(SYS_futex, &word, operation, value, nullptr, nullptr, 0);
+}
+
 }  // namespace
+
+void WaitedNumber::wait_change(std::uint32_t seen) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (load() != seen) return;
+    _mm_pause();
+  }
+  // Either wake() sees the sleeper or the sleeper sees the new value: both sides write first and then read the other's.
+  sleepers_.fetch_add(1);
+  if (value_.load() == seen) futex(value_, FUTEX_WAIT_PRIVATE, seen);
+  sleepers_.fetch_sub(1);
+}
+
+void WaitedNumber::wake() {
+  if (sleepers_.load() != 0) futex(value_, FUTEX_WAKE_PRIVATE, INT_MAX);
+}
 
 ThreadPool::ThreadPool(std::uint32_t threads) : threads_(threads), lanes_(threads) {
   CAIRN_CHECK(threads >= 1, "a pool needs its caller");
@@ -53,8 +70,8 @@ ThreadPool::ThreadPool(std::uint32_t threads) : threads_(threads), lanes_(thread
 
 ThreadPool::~ThreadPool() {
   stop_.store(true, std::memory_order_release);
-  job_.fetch_add(1, std::memory_order_release);
-  job_.notify_all();
+  job_.add(1);
+  job_.wake();
   for (std::thread& worker : workers_) worker.join();
 }
 
@@ -62,18 +79,15 @@ void ThreadPool::dispatch(std::size_t tasks, Call call, const void* function) {
   CAIRN_CHECK(tasks < kTaskMask, "too many tasks in one job");
   call_ = call;
   function_ = function;
-  left_.store(static_cast<std::uint32_t>(tasks), std::memory_order_relaxed);
-  const std::uint64_t job = job_.load(std::memory_order_relaxed) + 1ull;
+  left_.set(static_cast<std::uint32_t>(tasks));
+  const std::uint64_t job = job_.load() + 1ull;
   for (std::size_t i = 0; i < threads_; ++i) {
     lanes_[i].ticket.store(ticket_of(job, tasks * i / threads_, tasks * (i + 1) / threads_), std::memory_order_release);
   }
-  job_.fetch_add(1, std::memory_order_release);
-  job_.notify_all();
+  job_.add(1);
+  job_.wake();
   take_tasks(0);
-  for (std::uint32_t left = left_.load(std::memory_order_acquire); left != 0;
-       left = left_.load(std::memory_order_acquire)) {
-    wait_change(left_, left);
-  }
+  for (std::uint32_t left = left_.load(); left != 0; left = left_.load()) left_.wait_change(left);
 }
 
 void ThreadPool::take_tasks(std::uint32_t thread) {
@@ -93,17 +107,17 @@ void ThreadPool::take_tasks(std::uint32_t thread) {
 }
 
 void ThreadPool::finish(std::uint32_t tasks, std::uint32_t thread) {
-  const bool last = left_.fetch_sub(tasks, std::memory_order_acq_rel) == tasks;
-  if (last && thread != 0) left_.notify_one();
+  const bool last = left_.add(0u - tasks) == tasks;
+  if (last && thread != 0) left_.wake();
 }
 
 void ThreadPool::work(std::uint32_t thread) {
   const ScopedFpu fpu;
   for (;;) {
-    const std::uint32_t seen = job_.load(std::memory_order_acquire);
+    const std::uint32_t seen = job_.load();
     if (stop_.load(std::memory_order_acquire)) return;
     take_tasks(thread);
-    wait_change(job_, seen);
+    job_.wait_change(seen);
   }
 }
 

@@ -12,6 +12,21 @@
 
 namespace cairn {
 
+// A number that threads wait on: they spin briefly, then sleep. std::atomic::wait yields in between, and on a machine
+// that is shared each yield gives a whole time slice away; whoever sleeps at once is woken ahead of the others.
+class WaitedNumber {
+ public:
+  std::uint32_t load() const { return value_.load(std::memory_order_acquire); }
+  void set(std::uint32_t value) { value_.store(value, std::memory_order_relaxed); }  // while nobody waits
+  std::uint32_t add(std::uint32_t amount) { return value_.fetch_add(amount); }       // returns what it was
+  void wake();                                                                       // after add
+  void wait_change(std::uint32_t seen);  // returns once the value differs, or for no reason
+
+ private:
+  std::atomic<std::uint32_t> value_{0};
+  std::atomic<std::uint32_t> sleepers_{0};
+};
+
 class ThreadPool {
  public:
   // threads >= 1, the caller included. Workers compute with the state of ScopedFpu.
@@ -57,9 +72,9 @@ class ThreadPool {
   const std::uint32_t threads_;
   Call call_ = nullptr;
   const void* function_ = nullptr;
-  std::vector<Lane> lanes_;                         // one for each thread
-  alignas(64) std::atomic<std::uint32_t> left_{0};  // tasks of the current job that are not finished
-  alignas(64) std::atomic<std::uint32_t> job_{0};   // counts jobs; a change wakes the workers
+  std::vector<Lane> lanes_;        // one for each thread
+  alignas(64) WaitedNumber left_;  // tasks of the current job that are not finished
+  alignas(64) WaitedNumber job_;   // counts jobs; a change wakes the workers
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;
 };
