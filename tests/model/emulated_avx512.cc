@@ -148,6 +148,7 @@ Words e_cvtepu16_epi32(__m256i x) {
 #define _mm512_and_si512 e_and_si512
 #define _mm512_add_epi32 e_add_epi32
 #define _mm512_mask_blend_ps e_mask_blend_ps
+#undef _mm512_cmp_ps_mask
 #define _mm512_cmp_ps_mask e_cmp_ps_mask
 #define _mm512_testn_epi32_mask e_testn_epi32_mask
 #define _mm512_mask_or_epi32 e_mask_or_epi32
