@@ -104,6 +104,7 @@ TEST_F(FileGetTest, ATransientFlipIsHealedByTheSecondRead) {
   tier = world.open();
   EXPECT_EQ(world.get(*tier, 0).outcome, Outcome::kDone);
   EXPECT_EQ(tier->report().quarantined, 0u);
+  tier.reset();  // before the calls that it uses
 }
 
 TEST_F(FileGetTest, AReadThatHangsIsLeftBehindWithItsMemoryHeld) {
