@@ -24,10 +24,10 @@ struct Sampling {
 struct Request {
   std::vector<TokenId> prompt;  // at least one token
   std::uint32_t output_tokens_max = 16;
-  Sampling sampling;
+  Sampling sampling = {};
   bool ignore_eos = false;
-  std::vector<TokenId> stop_tokens;  // besides the model's own; text stops are the front end's (it cancels)
-  PrincipalTag tenant;
+  std::vector<TokenId> stop_tokens = {};  // besides the model's own; text stops are the front end's (it cancels)
+  PrincipalTag tenant = {};
 };
 
 struct TokenLogprob {

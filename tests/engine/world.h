@@ -14,8 +14,8 @@ namespace cairn::testing {
 
 struct WorldConfig {
   std::uint32_t pages = 64;
-  EngineConfig engine;
-  std::vector<TokenId> eos;
+  EngineConfig engine = {};
+  std::vector<TokenId> eos = {};
 };
 
 struct World {

@@ -81,11 +81,17 @@ class FakeGenerator final : public Generator {
   // Waits until `count` sequences are live; false when the deadline passed.
   bool wait_for_live(std::size_t count) {
     MutexLock lock(mutex_);
-    return wait([this, count] { return live_.size() == count; });
+    while (live_.size() != count) {
+      if (!changed_.wait_for_us(mutex_, kDeadlineUs)) return live_.size() == count;
+    }
+    return true;
   }
   bool wait_for_started(std::uint64_t count) {
     MutexLock lock(mutex_);
-    return wait([this, count] { return started_ >= count; });
+    while (started_ < count) {
+      if (!changed_.wait_for_us(mutex_, kDeadlineUs)) return started_ >= count;
+    }
+    return true;
   }
 
  private:
@@ -97,14 +103,7 @@ class FakeGenerator final : public Generator {
     bool prompt_told = false, cancelled = false;
   };
 
-  template <class Condition>
-  bool wait(Condition condition) {
-    while (!condition()) {
-      if (!changed_.wait_for_us(mutex_, kDeadlineUs)) return condition();
-    }
-    return true;
-  }
-  bool has_work() const {
+  bool has_work() const CAIRN_REQUIRES(mutex_) {
     for (const auto& [id, live] : live_) {
       if (live.cancelled || allowed_ > 0) return true;
     }

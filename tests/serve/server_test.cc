@@ -247,8 +247,8 @@ TEST(Server, RefusalsOfTheGeneratorKeepTheirMeaning) {
   for (const auto& [code, status] : std::vector<std::pair<ErrorCode, int>>{
            {ErrorCode::kInvalid, 400}, {ErrorCode::kExhausted, 429}, {ErrorCode::kUnavailable, 503}}) {
     RunningServer server;
-    server.generator.script = [code = code](const Request&) {
-      return FakeGenerator::Script{"", false, Error{code, "because"}, {}};
+    server.generator.script = [failure = code](const Request&) {
+      return FakeGenerator::Script{"", false, Error{failure, "because"}, {}};
     };
     EXPECT_EQ(server.post("/v1/completions", {{"prompt", "x"}}, status)["error"]["message"], "because");
   }
