@@ -20,7 +20,7 @@ struct BenchEngineWords {
     v.field("threads", &BenchEngineWords::threads, "compute threads; 0: all cores");
     v.field("prefill_tokens", &BenchEngineWords::prefill_tokens, "tokens of the prompt");
     v.field("decode_context", &BenchEngineWords::decode_context, "tokens in the pages while decoding");
-    v.field("rounds", &BenchEngineWords::rounds, "quiet ones, at least 9; up to three times as many are tried");
+    v.field("rounds", &BenchEngineWords::rounds, "quiet ones, at least 9; up to twice as many are tried");
     v.field("isa", &BenchEngineWords::isa, "kernels to use: avx512, avx2, scalar; empty: the best this machine has");
     v.field("json", &BenchEngineWords::json, "the figures as JSON");
   }
@@ -83,7 +83,7 @@ int run_bench_engine(const VerbInput& input) {
                                                      {.prefill_tokens = words.prefill_tokens,
                                                       .decode_context = words.decode_context,
                                                       .rounds = words.rounds,
-                                                      .rounds_max = 3 * words.rounds});
+                                                      .rounds_max = 2 * words.rounds});
   if (!rates) return fail(rates.error());
   words.json ? print_json(*rates, **forward) : print(*rates, **forward, words);
   return 0;

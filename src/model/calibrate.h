@@ -38,7 +38,7 @@ struct MeasureOptions {
   std::uint32_t decode_steps = 32;     // of one sample
   // Each round takes every measurement once. Rounds in which others used the machine are repeated, up to rounds_max in
   // all; medians are those of the `rounds` rounds with the least foreign load, whatever they measured.
-  std::uint32_t rounds = 9, rounds_max = 27;
+  std::uint32_t rounds = 9, rounds_max = 18;
   double foreign_load_max = 0.1;
   std::size_t read_bytes = 0;  // 0: dram_sample_bytes()
 };
