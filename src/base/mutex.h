@@ -2,6 +2,7 @@
 // Never call out of a room while holding one.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -45,6 +46,7 @@ class CAIRN_SCOPED_CAPABILITY MutexLock {
 // Waits may wake spuriously: always wait in a loop over the condition.
 class CondVar {
  public:
+  static constexpr std::int64_t kWaitUsMax = std::int64_t{365} * 24 * 3600 * 1'000'000;
   void notify_one() { condition_.notify_one(); }
   void notify_all() { condition_.notify_all(); }
   void wait(Mutex& mutex) CAIRN_REQUIRES(mutex) {
@@ -52,10 +54,10 @@ class CondVar {
     condition_.wait(lock);
     lock.release();
   }
-  // False when `timeout_us` passed first.
+  // False when `timeout_us` passed first. Any length is good: "never" is not added to the clock, where it would wrap.
   bool wait_for_us(Mutex& mutex, std::int64_t timeout_us) CAIRN_REQUIRES(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
-    const auto status = condition_.wait_for(lock, std::chrono::microseconds(timeout_us));
+    const auto status = condition_.wait_for(lock, std::chrono::microseconds(std::min(timeout_us, kWaitUsMax)));
     lock.release();
     return status == std::cv_status::no_timeout;
   }

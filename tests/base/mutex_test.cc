@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <thread>
 #include <vector>
 
@@ -40,6 +41,24 @@ TEST(CondVar, WakesItsWaiter) {
   changed.notify_one();
   while (turn != 2) changed.wait(mutex);
   EXPECT_EQ(turn, 2);
+}
+
+TEST(CondVar, WaitsForeverWhenToldTo) {
+  Mutex mutex;
+  CondVar changed;
+  bool told = false;
+  std::thread teller([&] {
+    for (int yields = 0; yields < 1000; ++yields) std::this_thread::yield();
+    MutexLock lock(mutex);
+    told = true;
+    changed.notify_all();
+  });
+  mutex.lock();
+  while (!told && changed.wait_for_us(mutex, std::numeric_limits<std::int64_t>::max())) {
+  }
+  EXPECT_TRUE(told) << "never came at once";
+  mutex.unlock();
+  teller.join();
 }
 
 TEST(CondVar, SaysThatTheTimePassed) {
