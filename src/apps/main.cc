@@ -70,7 +70,7 @@ int wrong_words(const Error& error) {
   return 2;
 }
 
-Parsed parse(OptionSet& options, const VerbInput& input, const HelpHead& head, std::size_t positionals) {
+Parsed parse(OptionSet& options, const VerbInput& input, const HelpHead& head, std::size_t least, std::size_t most) {
   Parsed parsed;
   Result<Loaded> loaded = load_options(options, {input.words, input.variables});
   if (!loaded) return parsed.done = true, parsed.status = wrong_words(loaded.error()), parsed;
@@ -81,7 +81,7 @@ Parsed parse(OptionSet& options, const VerbInput& input, const HelpHead& head, s
     return parsed;
   }
   for (const std::string& notice : parsed.loaded.notices) std::fprintf(stderr, "cairn: note: %s\n", notice.c_str());
-  if (parsed.loaded.positional.size() != positionals) {
+  if (parsed.loaded.positional.size() < least || parsed.loaded.positional.size() > most) {
     parsed.done = true;
     parsed.status = wrong_words(invalid("the words do not fit: " + head.usage));
   }
@@ -90,4 +90,10 @@ Parsed parse(OptionSet& options, const VerbInput& input, const HelpHead& head, s
 
 }  // namespace cairn
 
-int main(int argc, char** argv) { return cairn::dispatch({argv + 1, argv + argc}, cairn::environment()); }
+int main(int argc, char** argv) {
+  const int status = cairn::dispatch({argv + 1, argv + argc}, cairn::environment());
+  // What was printed into a full disk was not printed.
+  if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && status == 0)
+    return cairn::fail(cairn::invalid("cannot write to standard output"));
+  return status;
+}

@@ -82,13 +82,10 @@ int run_size(const VerbInput& input) {
       "cairn size CONFIG.json [options], or cairn size --preset NAME",
       "KV bytes per token, page and chunk; how many users fit on devices, in RAM and in the store; whether the weights "
       "leave room for KV; and the bandwidth below which loading KV is slower than computing it."};
-  const bool has_preset = [&] {
-    for (const std::string& word : input.words)
-      if (word.starts_with("--preset")) return true;
-    return false;
-  }();
-  const Parsed parsed = parse(options, input, head, has_preset ? 0 : 1);
+  const Parsed parsed = parse(options, input, head, 0, 1);
   if (parsed.done) return parsed.status;
+  if (parsed.loaded.positional.empty() == words.preset.empty())
+    return wrong_words(invalid("name a CONFIG.json or a --preset, one of the two"));
   const Result<SizedModel> model = chosen_model(words, parsed.loaded.positional);
   if (!model) return fail(model.error());
 

@@ -38,13 +38,16 @@ int run_bench_engine(const VerbInput& input);
 int fail(const Error& error);         // exit status 1
 int wrong_words(const Error& error);  // exit status 2
 
-// Parses the words into `options`. `done` is set when the verb has nothing more to do (help was printed, or the words
+// Parses the words into `options`; `least` to `most` words stand alone. `done` is set when the verb has nothing more to do (help was printed, or the words
 // are wrong); then `status` is its exit status.
 struct Parsed {
   Loaded loaded;
   bool done = false;
   int status = 0;
 };
-Parsed parse(OptionSet& options, const VerbInput& input, const HelpHead& head, std::size_t positionals);
+Parsed parse(OptionSet& options, const VerbInput& input, const HelpHead& head, std::size_t least, std::size_t most);
+inline Parsed parse(OptionSet& options, const VerbInput& input, const HelpHead& head, std::size_t positionals) {
+  return parse(options, input, head, positionals, positionals);
+}
 
 }  // namespace cairn

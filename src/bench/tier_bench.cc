@@ -1,5 +1,6 @@
 #include "bench/tier_bench.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 
@@ -21,7 +23,7 @@ namespace cairn {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr const char* kBenchDirectory = "/cairn-bench";
+constexpr const char* kBenchDirectory = "/cairn-bench-XXXXXX";
 constexpr std::uint32_t kLookupRows = 32;
 constexpr std::int64_t kBatchPatienceUs = 120'000'000;
 
@@ -91,15 +93,26 @@ class TierBench {
     }
     close(report_.put, puts, fio_puts);
     close(report_.get, gets, fio_gets);
+    return report_;
+  }
+  ~TierBench() {
     tier_.reset();
     std::error_code ignored;
-    fs::remove_all(directory_, ignored);
-    return report_;
+    if (!directory_.empty()) fs::remove_all(directory_, ignored);
   }
 
  private:
   Result<void> prepare() {
-    directory_ = options_.store.path + kBenchDirectory;
+    std::error_code error;
+    const fs::space_info space = fs::space(options_.store.path, error);
+    // The round's blocks, and fio's files beside them.
+    if (!error && space.available / 2 < options_.data_bytes)
+      return invalid("data_bytes is " + format_bytes(options_.data_bytes) + ", which is needed twice, and " +
+                     options_.store.path + " has " + format_bytes(space.available) + " left");
+    std::string pattern = options_.store.path + kBenchDirectory;
+    if (::mkdtemp(pattern.data()) == nullptr)
+      return invalid("cannot make a directory in " + options_.store.path + ": " + std::strerror(errno));
+    directory_ = pattern;
     FileTierConfig config = options_.store;
     config.path = directory_ + "/store";
     const FileTierDeps deps{clock_, log_, nullptr};

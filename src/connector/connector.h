@@ -1,4 +1,4 @@
-// All that an engine sees of the cache: five verbs. Called from the step thread only; nothing here blocks.
+// All that an engine sees of the cache. Called from the step thread only; nothing here blocks.
 // The connector maps engine pages to blocks (kv/layout.h) and owns the operations under way.
 #pragma once
 

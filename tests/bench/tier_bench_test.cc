@@ -60,6 +60,32 @@ TEST(TierBench, RefusesOptionsThatMeanNothing) {
   EXPECT_EQ(bench_tier(options, clock, null_log(), {}).error().code, ErrorCode::kInvalid);
 }
 
+TEST(TierBench, LeavesAloneWhatTheDirectoryHolds) {
+  const test::TemporaryDirectory directory;
+  const std::filesystem::path mine = std::filesystem::path(directory.path()) / "cairn-bench";
+  std::filesystem::create_directory(mine);
+  TierBenchOptions options;
+  options.store.path = directory.path();
+  options.data_bytes = 8 << 20;
+  options.layers = 1, options.rounds = 1;
+  options.with_fio = false;
+  const SystemClock clock;
+  ASSERT_TRUE(bench_tier(options, clock, null_log(), {}).has_value());
+  EXPECT_TRUE(std::filesystem::exists(mine));
+  std::filesystem::remove(mine);
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+}
+
+TEST(TierBench, RefusesMoreDataThanTheDiskHolds) {
+  const test::TemporaryDirectory directory;
+  TierBenchOptions options;
+  options.store.path = directory.path();
+  options.data_bytes = std::uint64_t{1} << 60;
+  const SystemClock clock;
+  EXPECT_EQ(bench_tier(options, clock, null_log(), {}).error().code, ErrorCode::kInvalid);
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+}
+
 TEST(TierBench, RefusesADirectoryThatIsNotThere) {
   const test::TemporaryDirectory directory;
   TierBenchOptions options;

@@ -17,7 +17,7 @@ TEST(Conversation, HistoryThatDecodeWroteIsReused) {
     EngineHost plain(model, nullptr, {.pages = 128});
     std::vector<TokenId> history;
     std::uint64_t decoded_reused = 0;
-    for (std::uint64_t turn = 0; turn < 20; ++turn) {
+    for (std::uint64_t turn = 0; turn < (kSanitized ? 10u : 20u); ++turn) {
       const auto words = model.prompt(20 + turn, 100 + turn);
       const std::size_t before = history.size();
       history.insert(history.end(), words.begin(), words.end());
@@ -32,14 +32,14 @@ TEST(Conversation, HistoryThatDecodeWroteIsReused) {
       decoded_reused += cached.use.cached_tokens();
       history.insert(history.end(), cached.tokens.begin(), cached.tokens.end());
     }
-    EXPECT_GT(decoded_reused, 2000u);
+    EXPECT_GT(decoded_reused, kSanitized ? 500u : 2000u);
   }
 }
 
 TEST(Conversation, DroppedAndDamagedBlocksAreRecomputed) {
   Model model = random_llama();
   std::uint64_t loaded = 0, failed_reasons = 0;
-  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+  for (std::uint64_t seed = 1; seed <= (kSanitized ? 2u : 6u); ++seed) {
     SystemClock clock;
     TemporaryDirectory directory;
     FaultyConfig faults;
@@ -69,7 +69,7 @@ TEST(Conversation, DroppedAndDamagedBlocksAreRecomputed) {
     }
   }
   EXPECT_GT(loaded, 1000u);
-  EXPECT_GT(failed_reasons, 3u);
+  EXPECT_GT(failed_reasons, kSanitized ? 0u : 3u);
 }
 
 TEST(Conversation, ManyAtOnceWithPreemptionGiveTheTokensOfEachAlone) {

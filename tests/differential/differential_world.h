@@ -27,6 +27,19 @@
 
 namespace cairn::test {
 
+// A sanitizer makes the forward pass ten times slower; what it looks for is on the same paths in fewer rounds.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 struct Trace {
   std::vector<TokenId> tokens;
   std::vector<float> logits;  // one row for each generated token
