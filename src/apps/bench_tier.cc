@@ -14,13 +14,13 @@ int run_bench_tier(const VerbInput& input) {
   OptionSet options;
   options.add("", "What to measure", bench);
   options.add("store", "The store under test", bench.store);
-  const Parsed parsed =
-      parse(options, input,
-            {"cairn bench tier DIR [options]",
-             "Puts, gets and looks up blocks in a new directory under DIR, which is removed afterwards, and runs fio on "
-             "the same file system between the rounds. Says whether I/O was direct and what the device really moved; a "
-             "read that the page cache served is labelled so and says nothing about the disk."},
-            1);
+  const Parsed parsed = parse(
+      options, input,
+      {"cairn bench tier DIR [options]",
+       "Puts, gets and looks up blocks in a new directory under DIR, which is removed afterwards, and runs fio on "
+       "the same file system between the rounds. Says whether I/O was direct and what the device really moved; a "
+       "read that the page cache served is labelled so and says nothing about the disk."},
+      1);
   if (parsed.done) return parsed.status;
   bench.store.path = parsed.loaded.positional[0];
   const SystemClock clock;

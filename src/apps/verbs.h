@@ -38,8 +38,8 @@ int run_bench_engine(const VerbInput& input);
 int fail(const Error& error);         // exit status 1
 int wrong_words(const Error& error);  // exit status 2
 
-// Parses the words into `options`; `least` to `most` words stand alone. `done` is set when the verb has nothing more to do (help was printed, or the words
-// are wrong); then `status` is its exit status.
+// Parses the words into `options`; `least` to `most` words stand alone. `done` is set when the verb has nothing more to
+// do (help was printed, or the words are wrong); then `status` is its exit status.
 struct Parsed {
   Loaded loaded;
   bool done = false;

@@ -100,7 +100,8 @@ class ThreadPool final : public Executor {
       MutexLock lock(state_->mutex);
       state_->closing = true;
       state_->work_arrived.notify_all();
-      while (state_->stuck > 0 && state_->stuck_came_back.wait_for_us(state_->mutex, state_->config.stuck_patience_us)) {
+      while (state_->stuck > 0 &&
+             state_->stuck_came_back.wait_for_us(state_->mutex, state_->config.stuck_patience_us)) {
       }
     }
     close_threads();

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::int64_t kMinuteUs = 60'000'000;
 constexpr std::int64_t kScanPauseUs = 20'000;
-constexpr std::int64_t kNeverUs = 1'000'000'000'000'000;  // decades, and still no overflow in nanoseconds
 
 }  // namespace
 
@@ -149,26 +148,27 @@ class StoreScan : public std::enable_shared_from_this<StoreScan> {
     changed_.notify_all();
   }
   void count_until_stopped() {
-    const std::int64_t recheck_us = std::int64_t{state_->config.recheck_s} * 1'000'000;
-    const std::int64_t rescan_us = std::int64_t{state_->config.rescan_s} * 1'000'000;
-    std::int64_t rescan_at_us = 0;
+    const auto next_in = [this](std::uint32_t seconds) {
+      return seconds == 0 ? Deadline::never() : state_->clock.after_us(std::int64_t{seconds} * 1'000'000);
+    };
+    Deadline rescan;
     ScanDepth depth = ScanDepth::kAll;
     for (std::uint64_t taken = 0;;) {
       pass(depth);
-      const std::int64_t now_us = state_->clock.now_us();
-      if (depth == ScanDepth::kAll) rescan_at_us = rescan_us == 0 ? kNeverUs : now_us + rescan_us;
-      const std::int64_t next_us = std::min(rescan_at_us - now_us, recheck_us == 0 ? kNeverUs : recheck_us);
+      if (depth == ScanDepth::kAll) rescan = next_in(state_->config.rescan_s);
+      const Deadline next{std::min(rescan.at_us, next_in(state_->config.recheck_s).at_us)};
+      const std::int64_t pause_us = std::max<std::int64_t>(next.at_us - state_->clock.now_us(), 1);
       mutex_.lock();
       whole_passes_ += depth == ScanDepth::kAll ? 1 : 0;
       answered_ = taken;
       changed_.notify_all();
-      while (!stop_ && asked_ == taken && changed_.wait_for_us(mutex_, std::max<std::int64_t>(next_us, 1))) {
+      while (!stop_ && asked_ == taken && changed_.wait_for_us(mutex_, pause_us)) {
       }
       taken = asked_;
       const bool stop = stop_;
       mutex_.unlock();
       if (stop) return;
-      depth = state_->clock.now_us() >= rescan_at_us ? ScanDepth::kAll : ScanDepth::kChanged;
+      depth = state_->clock.passed(rescan) ? ScanDepth::kAll : ScanDepth::kChanged;
     }
   }
 

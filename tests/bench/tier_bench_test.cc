@@ -6,7 +6,7 @@
 
 #include <filesystem>
 
-#include "tier/temporary_directory.h"
+#include "support/temporary_directory.h"
 
 namespace cairn {
 namespace {

@@ -1,5 +1,6 @@
 #include "contract/subjects.h"
 
+#include "support/temporary_directory.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 #include "tier/faulty.h"
@@ -7,7 +8,6 @@
 #include "tier/metered.h"
 #include "tier/ram_tier.h"
 #include "tier/staged.h"
-#include "tier/temporary_directory.h"
 #include "tier/throttled.h"
 
 namespace cairn::test {

@@ -21,24 +21,14 @@
 #include "engine/engine.h"
 #include "kv/identity.h"
 #include "model/random_model.h"
+#include "support/temporary_directory.h"
 #include "tier/file_tier.h"
 #include "tier/ram_tier.h"
-#include "tier/temporary_directory.h"
 
 namespace cairn::test {
 
 // A sanitizer makes the forward pass ten times slower; what it looks for is on the same paths in fewer rounds.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
-#else
-inline constexpr bool kSanitized = false;
-#endif
+inline constexpr bool kSanitized = CAIRN_SANITIZED;
 
 struct Trace {
   std::vector<TokenId> tokens;

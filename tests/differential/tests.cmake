@@ -1,2 +1,7 @@
 cairn_test(NAME differential DEPENDS engine)
 target_compile_options(differential_test PRIVATE -Wno-missing-field-initializers)
+if(CAIRN_SANITIZE)
+  target_compile_definitions(differential_test PRIVATE CAIRN_SANITIZED=true)
+else()
+  target_compile_definitions(differential_test PRIVATE CAIRN_SANITIZED=false)
+endif()

@@ -118,6 +118,12 @@ def blocks(store):
     return sorted(Path(store).rglob("*.kv"))
 
 
+def index_of(path):
+    """The chunk's index, by its documented place in the header (docs/format.md)."""
+    with open(path, "rb") as file:
+        return int.from_bytes(file.read(148)[144:], "little")
+
+
 def wait_for(condition, seconds=20):
     """Polls a condition of another process; the bound is only met by a failure."""
     deadline = time.monotonic() + seconds

@@ -3,7 +3,7 @@ import os
 import random
 
 import pytest
-from conftest import blocks, wait_for
+from conftest import blocks, index_of, wait_for
 
 PROMPT = "".join(f"{i} stones, " for i in range(400))
 FLAGS = ["--load-policy", "always", "--ram-bytes", 0, "--device-kv-bytes", "16MiB"]
@@ -20,12 +20,6 @@ def filled(serve, small_model, tmp_path):
     wait_for(lambda: len(blocks(store)) >= reply["usage"]["prompt_tokens"] // 256)
     instance.stop()
     return store, reply["choices"][0]["text"], flags
-
-
-def index_of(path):
-    """The chunk's index, by its documented place in the header (docs/format.md)."""
-    with open(path, "rb") as file:
-        return int.from_bytes(file.read(148)[144:], "little")
 
 
 def by_index(store):

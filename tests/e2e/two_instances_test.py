@@ -2,7 +2,7 @@
 import shutil
 import subprocess
 
-from conftest import blocks, wait_for
+from conftest import blocks, index_of, wait_for
 
 WORDS = "the traveller left a stone on the cairn so that the next one finds the way over the hill "
 PROMPT = "".join(f"{i}. {WORDS}" for i in range(90))
@@ -64,12 +64,6 @@ def test_a_fresh_process_reads_what_another_computed(serve, chat_model, tmp_path
     fourth = serve(chat_model, *flags, "--store", f"file://{store}", "--load-policy", "always")
     assert answer(fourth)[2]["prompt_tokens_details"]["cached_tokens"] == cached
     fourth.stop()
-
-
-def index_of(path):
-    """The chunk's index, by its documented place in the header (docs/format.md)."""
-    with open(path, "rb") as file:
-        return int.from_bytes(file.read(148)[144:], "little")
 
 
 def test_after_drain_the_store_is_as_large_as_the_metric_says(serve, small_model, tmp_path):

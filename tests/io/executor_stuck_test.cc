@@ -8,45 +8,15 @@
 #include <thread>
 #include <vector>
 
-#include "base/mutex.h"
+#include "io/call_task.h"
 #include "io/executor.h"
+#include "support/gate.h"
 
 namespace cairn {
 namespace {
 
-class CallTask final : public Task {
- public:
-  explicit CallTask(std::function<void()> act) : act_(std::move(act)) {}
-  void run() noexcept override { act_(); }
-
- private:
-  std::function<void()> act_;
-};
-
-class Gate {
- public:
-  void open() {
-    MutexLock lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  void pass() {
-    MutexLock lock(mutex_);
-    ++arrived_;
-    changed_.notify_all();
-    while (!open_) changed_.wait(mutex_);
-  }
-  void until_arrived() {
-    MutexLock lock(mutex_);
-    while (arrived_ == 0) changed_.wait(mutex_);
-  }
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-  int arrived_ = 0;
-  bool open_ = false;
-};
+using test::CallTask;
+using test::Gate;
 
 // A task that hangs until its gate opens, as a kernel call on a dead mount does.
 struct Hanging {
@@ -80,7 +50,7 @@ TEST(ExecutorStuck, OneThreadRunsInOrderAndWhatWaitsRunsBeforeThePoolIsGone) {
   std::vector<std::unique_ptr<CallTask>> tasks;
   auto pool = make_thread_pool({.threads = 1, .queue_max = 20}, "test");
   ASSERT_TRUE(pool->submit(first.task));
-  first.gate.until_arrived();
+  first.gate.until_waiting();
   for (int i = 0; i < 20; ++i) {
     tasks.push_back(std::make_unique<CallTask>([&order, i] { order.push_back(i); }));
     ASSERT_TRUE(pool->submit(*tasks.back()));
@@ -116,7 +86,7 @@ TEST(ExecutorStuck, OnlyARunningTaskCountsAndOnlyOnce) {
   CallTask waiting([] {}), foreign([] {});
   auto pool = make_thread_pool({.threads = 1, .queue_max = 1, .stuck_threads_max = 5}, "test");
   ASSERT_TRUE(pool->submit(hanging.task));
-  hanging.gate.until_arrived();
+  hanging.gate.until_waiting();
   ASSERT_TRUE(pool->submit(waiting));
   EXPECT_TRUE(pool->abandon_thread_of(foreign)) << "came back meanwhile, for all the pool knows";
   EXPECT_TRUE(pool->abandon_thread_of(waiting));
@@ -132,10 +102,10 @@ TEST(ExecutorStuck, WhatWaitedBehindAHangingThreadRunsOnItsReplacement) {
   Hanging hanging, behind;
   auto pool = make_thread_pool({.threads = 1, .queue_max = 5, .stuck_threads_max = 1}, "test");
   ASSERT_TRUE(pool->submit(hanging.task));
-  hanging.gate.until_arrived();
+  hanging.gate.until_waiting();
   ASSERT_TRUE(pool->submit(behind.task));
   ASSERT_TRUE(pool->abandon_thread_of(hanging.task));
-  behind.gate.until_arrived();
+  behind.gate.until_waiting();
   EXPECT_EQ(pool->stuck(), 1u);
   EXPECT_EQ(pool->queued(), 0u);
   behind.gate.open();
@@ -149,10 +119,10 @@ TEST(ExecutorStuck, AThreadThatComesBackMakesRoomAndDoesNotJoinTheRest) {
   std::vector<std::unique_ptr<CallTask>> tasks;
   auto pool = make_thread_pool({.threads = 1, .queue_max = 200, .stuck_threads_max = 1}, "test");
   ASSERT_TRUE(pool->submit(first.task));
-  first.gate.until_arrived();
+  first.gate.until_waiting();
   ASSERT_TRUE(pool->abandon_thread_of(first.task));
   ASSERT_TRUE(pool->submit(second.task));
-  second.gate.until_arrived();
+  second.gate.until_waiting();
   EXPECT_FALSE(pool->abandon_thread_of(second.task)) << "one thread is written off already";
   EXPECT_EQ(pool->stuck(), 1u);
   for (int i = 0; i < 100; ++i) {
@@ -186,7 +156,7 @@ TEST(ExecutorStuck, StoppingRunsWhatWaitsWithoutTheThreadThatHangs) {
     keep->back = true;
   });
   ASSERT_TRUE(pool->submit(hang));
-  shared->hanging.gate.until_arrived();
+  shared->hanging.gate.until_waiting();
   ASSERT_TRUE(pool->abandon_thread_of(hang));
   for (int i = 0; i < 50; ++i) {
     tasks.push_back(std::make_unique<CallTask>([&] { ++ran; }));

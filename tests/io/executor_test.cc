@@ -10,48 +10,14 @@
 #include <thread>
 #include <vector>
 
-#include "base/mutex.h"
+#include "io/call_task.h"
+#include "support/gate.h"
 
 namespace cairn {
 namespace {
 
-class CallTask final : public Task {
- public:
-  explicit CallTask(std::function<void()> act) : act_(std::move(act)) {}
-  void run() noexcept override { act_(); }
-
- private:
-  std::function<void()> act_;
-};
-
-class Latch {
- public:
-  void open() {
-    MutexLock lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  void wait() {
-    mutex_.lock();
-    ++waiting_;
-    changed_.notify_all();
-    while (!open_) changed_.wait(mutex_);
-    --waiting_;
-    changed_.notify_all();
-    mutex_.unlock();
-  }
-  void until_waiting(int count) {
-    mutex_.lock();
-    while (waiting_ != count) changed_.wait(mutex_);
-    mutex_.unlock();
-  }
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-  int waiting_ = 0;
-  bool open_ = false;
-};
+using test::CallTask;
+using test::Gate;
 
 TEST(Executor, RunsEveryTaskOnceOnAtMostItsThreads) {
   std::atomic<int> ran{0}, inside{0}, most{0};
@@ -75,8 +41,8 @@ TEST(Executor, RunsEveryTaskOnceOnAtMostItsThreads) {
 }
 
 TEST(Executor, AFullQueueRefuses) {
-  Latch latch;
-  CallTask blocking([&] { latch.wait(); });
+  Gate latch;
+  CallTask blocking([&] { latch.pass(); });
   std::vector<std::unique_ptr<CallTask>> waiting;
   auto pool = make_thread_pool({.threads = 1, .queue_max = 2}, "test");
   ASSERT_TRUE(pool->submit(blocking));
@@ -91,18 +57,18 @@ TEST(Executor, AFullQueueRefuses) {
 }
 
 TEST(Executor, AThreadThatHangsIsReplacedUpToABound) {
-  Latch hang, done;
+  Gate hang, done;
   std::vector<std::unique_ptr<CallTask>> stuck;
   auto pool = make_thread_pool({.threads = 1, .queue_max = 10, .stuck_threads_max = 2}, "test");
   for (int i = 0; i < 3; ++i) {
-    stuck.push_back(std::make_unique<CallTask>([&] { hang.wait(); }));
+    stuck.push_back(std::make_unique<CallTask>([&] { hang.pass(); }));
     ASSERT_TRUE(pool->submit(*stuck.back()));
     hang.until_waiting(i + 1);
     EXPECT_EQ(pool->abandon_thread_of(*stuck.back()), i < 2);
   }
   EXPECT_EQ(pool->stuck(), 2u);
   hang.open();
-  hang.until_waiting(0);
+  hang.until_all_left();
   std::atomic<bool> ran{false};
   CallTask after([&] { ran = true; });
   ASSERT_TRUE(pool->submit(after));
@@ -111,10 +77,10 @@ TEST(Executor, AThreadThatHangsIsReplacedUpToABound) {
 }
 
 TEST(Executor, StoppingWaitsForAThreadThatComesBackSoon) {
-  Latch hang;
+  Gate hang;
   std::atomic<bool> ended{false};
   CallTask task([&] {
-    hang.wait();
+    hang.pass();
     ended = true;
   });
   auto pool = make_thread_pool({.threads = 1, .queue_max = 10, .stuck_threads_max = 1}, "test");
@@ -127,15 +93,16 @@ TEST(Executor, StoppingWaitsForAThreadThatComesBackSoon) {
 }
 
 TEST(Executor, StoppingLeavesAHangingThreadBehind) {
-  auto hang = std::make_shared<Latch>();
-  auto task = std::make_unique<CallTask>([hang] { hang->wait(); });
-  auto pool = make_thread_pool({.threads = 1, .queue_max = 10, .stuck_threads_max = 1, .stuck_patience_us = 1000}, "test");
+  auto hang = std::make_shared<Gate>();
+  auto task = std::make_unique<CallTask>([hang] { hang->pass(); });
+  auto pool =
+      make_thread_pool({.threads = 1, .queue_max = 10, .stuck_threads_max = 1, .stuck_patience_us = 1000}, "test");
   ASSERT_TRUE(pool->submit(*task));
   hang->until_waiting(1);
   ASSERT_TRUE(pool->abandon_thread_of(*task));
   pool.reset();  // returns although the thread hangs
   hang->open();
-  hang->until_waiting(0);
+  hang->until_all_left();
 }
 
 }  // namespace

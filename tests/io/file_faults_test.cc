@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "io/file.h"
+#include "support/temporary_directory.h"
 
 namespace cairn {
 namespace {
@@ -60,16 +61,12 @@ class ScriptedCalls final : public FileCalls {
 
 class FileFaults : public testing::Test {
  protected:
-  FileFaults() : path_(std::string(CAIRN_BINARY_DIR) + "/faults-XXXXXX"), bytes_(30'000), read_(30'000) {
-    CAIRN_CHECK(mkdtemp(path_.data()) != nullptr, "a test needs a directory");
+  FileFaults() : bytes_(30'000), read_(30'000) {
     directory_ = calls_.open_root(path_.c_str());
     Random random(21);
     for (std::byte& byte : bytes_) byte = static_cast<std::byte>(random.next());
   }
-  ~FileFaults() override {
-    calls_.close(directory_);
-    fs::remove_all(path_);
-  }
+  ~FileFaults() override { calls_.close(directory_); }
   OwnedFile create(FileCalls& calls, const char* name) {
     return {calls, calls.open_beneath(directory_, name, O_RDWR | O_CREAT | O_EXCL, 0600)};
   }
@@ -89,7 +86,8 @@ class FileFaults : public testing::Test {
   }
 
   FileCalls calls_;
-  std::string path_;
+  const test::TemporaryDirectory temporary_;
+  const std::string& path_ = temporary_.path();
   std::vector<std::byte> bytes_, read_;
   int directory_ = -1;
 };

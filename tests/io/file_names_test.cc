@@ -21,6 +21,7 @@
 
 #include "base/check.h"
 #include "io/file_calls.h"
+#include "support/temporary_directory.h"
 
 namespace cairn {
 namespace {
@@ -29,8 +30,7 @@ namespace fs = std::filesystem;
 
 class FileNames : public testing::Test {
  protected:
-  FileNames() : path_(std::string(CAIRN_BINARY_DIR) + "/names-XXXXXX") {
-    CAIRN_CHECK(mkdtemp(path_.data()) != nullptr, "a test needs a directory");
+  FileNames() {
     fs::create_directories(path_ + "/root/sub");
     write("../outside", "secret");
     write("file", "text");
@@ -41,10 +41,7 @@ class FileNames : public testing::Test {
     CAIRN_CHECK(mkfifo((path_ + "/root/pipe").c_str(), 0600) == 0, "a test needs a pipe");
     root_ = calls_.open_root((path_ + "/root").c_str());
   }
-  ~FileNames() override {
-    calls_.close(root_);
-    fs::remove_all(path_);
-  }
+  ~FileNames() override { calls_.close(root_); }
   void write(const std::string& name, const std::string& text) { std::ofstream(path_ + "/root/" + name) << text; }
   std::string text_of(const std::string& name) {
     std::ifstream file(path_ + "/root/" + name);
@@ -73,7 +70,8 @@ class FileNames : public testing::Test {
   }
 
   FileCalls calls_;
-  std::string path_;
+  const test::TemporaryDirectory temporary_;
+  const std::string& path_ = temporary_.path();
   int root_ = -1;
 };
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "support/temporary_directory.h"
 
 namespace cairn {
 namespace {
@@ -23,21 +24,16 @@ namespace fs = std::filesystem;
 
 class FileTest : public testing::Test {
  protected:
-  FileTest() : path_(std::string(CAIRN_BINARY_DIR) + "/io-XXXXXX") {
-    CAIRN_CHECK(mkdtemp(path_.data()) != nullptr, "a test needs a directory");
-    directory_ = calls_.open_root(path_.c_str());
-  }
-  ~FileTest() override {
-    calls_.close(directory_);
-    fs::remove_all(path_);
-  }
+  FileTest() { directory_ = calls_.open_root(path_.c_str()); }
+  ~FileTest() override { calls_.close(directory_); }
   void write(const std::string& name, const std::string& text) { std::ofstream(path_ + "/" + name) << text; }
   std::string read(const std::string& name) {
     std::ifstream file(path_ + "/" + name);
     return {std::istreambuf_iterator<char>(file), {}};
   }
   FileCalls calls_;
-  std::string path_;
+  const test::TemporaryDirectory temporary_;
+  const std::string& path_ = temporary_.path();
   int directory_ = -1;
 };
 

@@ -166,14 +166,19 @@ TEST(HttpConnection, AClientThatLeavesCancelsItsRequest) {
   }
 }
 
+// A stream that ends only when it is cut off.
+void ask_for_an_endless_stream(RunningServer& server, HttpClient& client) {
+  server.generator.script = [](const Request&) { return FakeGenerator::Script{"x", true}; };
+  server.generator.limit.context_tokens_max = 2'000'000'000;
+  client.send(http_request("POST", "/v1/completions", R"({"prompt":"x","max_tokens":1000000000,"stream":true})"));
+}
+
 TEST(HttpConnection, AReaderThatDoesNotReadIsCancelledBeforeMemoryGrows) {
   ServerConfig config;
   config.stream_pending_bytes_max = 64 * 1024;
   RunningServer server(config);
-  server.generator.script = [](const Request&) { return FakeGenerator::Script{"x", true}; };
-  server.generator.limit.context_tokens_max = 2'000'000'000;
   HttpClient client(server.port(), 4096);
-  client.send(http_request("POST", "/v1/completions", R"({"prompt":"x","max_tokens":1000000000,"stream":true})"));
+  ask_for_an_endless_stream(server, client);
   ASSERT_TRUE(server.generator.wait_for_started(1));
   ASSERT_TRUE(server.generator.wait_for_live(0));  // ended although nobody hung up
   EXPECT_THAT(server.request("GET", "/metrics").body,
@@ -185,10 +190,8 @@ TEST(HttpConnection, AReaderThatStallsBelowTheBoundIsCutOffInTime) {
   config.write_timeout_ms = 100;
   config.stream_pending_bytes_max = 1 << 30;
   RunningServer server(config);
-  server.generator.script = [](const Request&) { return FakeGenerator::Script{"x", true}; };
-  server.generator.limit.context_tokens_max = 2'000'000'000;
   HttpClient client(server.port(), 4096);
-  client.send(http_request("POST", "/v1/completions", R"({"prompt":"x","max_tokens":1000000000,"stream":true})"));
+  ask_for_an_endless_stream(server, client);
   ASSERT_TRUE(server.generator.wait_for_started(1));
   EXPECT_TRUE(server.generator.wait_for_live(0));
 }

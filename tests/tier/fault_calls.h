@@ -87,33 +87,4 @@ class FaultCalls : public FileCalls {
   static int ask(const std::function<int()>& fault) { return fault ? fault() : 0; }
 };
 
-// A place where calls hang until it is opened.
-class Gate {
- public:
-  void pass() {
-    mutex_.lock();
-    ++waiting_;
-    changed_.notify_all();
-    while (!open_) changed_.wait(mutex_);
-    --waiting_;
-    mutex_.unlock();
-  }
-  void open() {
-    MutexLock lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  void wait_until_somebody_hangs(int count = 1) {
-    mutex_.lock();
-    while (waiting_ < count) changed_.wait(mutex_);
-    mutex_.unlock();
-  }
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-  int waiting_ = 0;
-  bool open_ = false;
-};
-
 }  // namespace cairn::test

@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "support/gate.h"
 #include "tier/fault_calls.h"
 #include "tier/file_tier.h"
 #include "tier/file_world.h"

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "support/gate.h"
 #include "tier/fault_calls.h"
 #include "tier/file_tier.h"
 #include "tier/file_world.h"
@@ -142,7 +143,7 @@ TEST_F(FilePutTest, APutThatIsCutIsNotPublishedAfterwards) {
   Work work(queue, Verb::kPut);
   work.add(world.id(0), world.pages(0));
   work.submit(*tier);
-  gate.wait_until_somebody_hangs();
+  gate.until_waiting();
   tier->cancel(work.batch);
   ASSERT_EQ(wait_for(queue), &work.batch);
   EXPECT_EQ(work.slots[0].outcome, Outcome::kFailed);

@@ -7,6 +7,7 @@
 
 #include <thread>
 
+#include "support/gate.h"
 #include "tier/fault_calls.h"
 #include "tier/file_world.h"
 
@@ -149,7 +150,7 @@ TEST_F(FileTierTest, ACountThatHangsDoesNotKeepTheTierFromEnding) {
   tier->wait_for_scan();
   late_faults->on_list = [] { return gate->pass(), 0; };
   std::thread counter([&] { tier->recount(); });
-  gate->wait_until_somebody_hangs();
+  gate->until_waiting();
   EXPECT_EQ(late->get(*tier, 0).outcome, Outcome::kDone) << "counting keeps nobody from reading";
   FileTier* const ending = tier.release();
   const std::int64_t before_us = late->clock.now_us();
@@ -170,7 +171,7 @@ TEST_F(FileTierTest, StoresThatHangKeepNobodyFromReading) {
   Work puts(queue, Verb::kPut);
   for (std::uint32_t n = 1; n < 5; ++n) puts.add(world.id(n), world.pages(1 + n));
   puts.submit(*tier);
-  gate.wait_until_somebody_hangs(2);
+  gate.until_waiting(2);
   EXPECT_EQ(world.get(*tier, 0).outcome, Outcome::kDone);
   gate.open();
   ASSERT_EQ(wait_for(queue), &puts.batch);

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "kv/store_path.h"
+#include "support/temporary_directory.h"
 #include "telemetry/log.h"
 #include "tier/file_tier.h"
-#include "tier/temporary_directory.h"
 #include "tier/tier_world.h"
 
 namespace cairn::test {
