@@ -10,6 +10,13 @@ namespace cairn {
 namespace {
 
 constexpr double kPrefillKeep = 0.9;  // share of the past in the measured prefill speed
+constexpr std::uint32_t kScratchPagesMin = 64;
+
+// A load leaves out less than a chunk before its first page and less than a chunk behind its last.
+std::uint32_t scratch_pages(const ConnectorConfig& config, const LayoutSpec& spec) {
+  if (config.scratch_pages != 0) return config.scratch_pages;
+  return std::max(kScratchPagesMin, 2 * (spec.chunk_tokens / spec.page_tokens));
+}
 
 }  // namespace
 
@@ -64,13 +71,13 @@ struct CacheConnector::Sequence {
 };
 
 Result<std::unique_ptr<CacheConnector>> CacheConnector::make(const ConnectorConfig& config, Deps deps) {
-  CAIRN_TRY(auto scratch, ScratchPages::make(config.scratch_pages, deps.page_stride, deps.pages.padding_bytes()));
-  return std::unique_ptr<CacheConnector>(new CacheConnector(config, std::move(deps), std::move(scratch)));
+  CAIRN_TRY(auto scratch, ScratchPages::make(scratch_pages(config, deps.layout.spec()), deps.page_stride,
+                                             deps.pages.padding_bytes()));
+  return std::unique_ptr<CacheConnector>(new CacheConnector(std::move(deps), std::move(scratch)));
 }
 
-CacheConnector::CacheConnector(const ConnectorConfig& config, Deps deps, std::unique_ptr<ScratchPages> scratch)
-    : config_(config),
-      deps_(std::move(deps)),
+CacheConnector::CacheConnector(Deps deps, std::unique_ptr<ScratchPages> scratch)
+    : deps_(std::move(deps)),
       chunk_tokens_(deps_.layout.spec().chunk_tokens),
       page_tokens_(deps_.layout.spec().page_tokens),
       scratch_(std::move(scratch)) {}
@@ -103,21 +110,19 @@ Match CacheConnector::match(const MatchRequest& request) {
   const std::uint32_t first = computed / chunk_tokens_;
   const std::uint32_t end = (loadable + chunk_tokens_ - 1) / chunk_tokens_;
   if (!sequence.answered || first < sequence.first_chunk) {
-    ask(sequence, request.id, request, first, end);
+    ask(sequence, request.id, first, end);
     return {Match::State::kAskAgain, 0};
   }
   const std::uint32_t found = std::min((sequence.first_chunk + sequence.leased_chunks) * chunk_tokens_, loadable);
   return {Match::State::kReady, found > computed ? found - computed : 0};
 }
 
-void CacheConnector::ask(Sequence& sequence, RequestId id, const MatchRequest& request, std::uint32_t first,
-                         std::uint32_t end) {
+void CacheConnector::ask(Sequence& sequence, RequestId id, std::uint32_t first, std::uint32_t end) {
   auto transfer = std::make_unique<LookupTransfer>(queue_, id);
   const auto chunks = sequence.chain.complete().subspan(first, end - first);
   transfer->chunks.assign(chunks.begin(), chunks.end());
   transfer->op.chunks = transfer->chunks;
   transfer->op.prefill_tokens_per_s = prefill_tokens_per_s();
-  transfer->op.policy = request.policy;
   sequence.first_chunk = first;
   sequence.answered = false;
   sequence.lease = PrefixLease();

@@ -19,7 +19,8 @@
 namespace cairn {
 
 struct ConnectorConfig {
-  std::uint32_t scratch_pages = 64;  // for pages of a chunk that a load reads and nobody wants
+  // For pages of a chunk that a load reads and nobody wants. 0: enough for any one load, 2 chunks, and at least 64.
+  std::uint32_t scratch_pages = 0;
 };
 
 class CacheConnector final : public Connector {
@@ -60,8 +61,8 @@ class CacheConnector final : public Connector {
   struct SaveTransfer;
   struct Sequence;
 
-  CacheConnector(const ConnectorConfig& config, Deps deps, std::unique_ptr<ScratchPages> scratch);
-  void ask(Sequence& sequence, RequestId id, const MatchRequest& request, std::uint32_t first, std::uint32_t end);
+  CacheConnector(Deps deps, std::unique_ptr<ScratchPages> scratch);
+  void ask(Sequence& sequence, RequestId id, std::uint32_t first, std::uint32_t end);
   bool start(LoadTransfer& load);  // false: not enough scratch pages now
   void start_waiting();
   void returned(Transfer& transfer);
@@ -70,7 +71,6 @@ class CacheConnector final : public Connector {
   void save_returned(SaveTransfer& transfer);
   MemoryRef page_memory(PageId page) const;
 
-  const ConnectorConfig config_;
   Deps deps_;
   const std::uint32_t chunk_tokens_, page_tokens_;
   std::unique_ptr<ScratchPages> scratch_;

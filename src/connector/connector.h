@@ -10,7 +10,6 @@
 
 #include "base/digest.h"
 #include "base/ids.h"
-#include "cache/config.h"
 #include "tier/tier.h"
 
 namespace cairn {
@@ -21,7 +20,6 @@ struct MatchRequest {
   std::span<const TokenId> prompt;
   std::size_t computed = 0;  // leading tokens that the device already holds
   PrincipalTag tenant;
-  LoadPolicy policy = LoadPolicy::kAuto;
 };
 
 // kReady: `tokens` beyond `computed` can be loaded (a multiple of the page; may begin inside a chunk). kAskAgain: the

@@ -147,6 +147,24 @@ TEST(CacheConnector, LoadsWaitForScratchPagesAndOnesThatNeedTooManyAreNotLoaded)
   EXPECT_EQ(reason(world.connector->tally({6}, 200, 48), MissReason::kBusy), 144u);
 }
 
+// Half of a chunk of 128 pages is on the device already, whichever half.
+TEST(CacheConnector, AChunkOfManyPagesLoadsThoughHalfOfItIsNotWanted) {
+  ConnectorWorld world({kFile}, {}, {}, {}, 2048);
+  const auto prompt = prompt_of(9, 2056);
+  world.store(1, prompt);
+  const auto pages = world.table(0, 1024);
+  ASSERT_EQ(world.matched({2}, prompt, 1024).tokens, 1024u);
+  world.connector->load({2}, {1024, 2048}, pages);
+  ASSERT_EQ(world.matched({3}, prompt).tokens, 2048u);
+  const auto lone = world.table(100, 16);
+  world.connector->load({3}, {1008, 1024}, lone);  // one page: 63 leading, 64 behind
+  for (int step = 0; step < 5; ++step) world.pass(1'000'000);
+  ASSERT_EQ(world.loaded.size(), 2u);
+  for (const LoadReport& load : world.loaded) EXPECT_EQ(load.tokens, load.id.number == 2 ? 1024u : 16u);
+  for (std::uint32_t page = 0; page < 64; ++page) EXPECT_TRUE(world.right(prompt, 64 + page, pages[page])) << page;
+  EXPECT_TRUE(world.right(prompt, 63, lone[0]));
+}
+
 TEST(CacheConnector, ReleaseEndsWhatIsUnderWayAndTheIdMayBeUsedAgain) {
   ConnectorWorld world({kFile});
   const auto prompt = prompt_of(8, 200);

@@ -10,11 +10,11 @@
 
 namespace cairn::test {
 
-inline LayoutSpec small_layout(ShardGrid grid = {}) {
+inline LayoutSpec small_layout(ShardGrid grid = {}, std::uint32_t chunk_tokens = 64) {
   LayoutSpec spec;
   spec.geometry = {{{.layers = 2, .planes = 2, .heads = 2, .dim = 16, .dtype = KvDtype::kBf16}}};
   spec.page_tokens = 16;
-  spec.chunk_tokens = 64;
+  spec.chunk_tokens = chunk_tokens;
   spec.grid = grid;
   return spec;
 }
@@ -31,8 +31,9 @@ class ConnectorWorld {
   static constexpr std::uint32_t kPages = 128;
 
   explicit ConnectorWorld(std::vector<FakeTier::Options> tiers, ShardGrid grid = {},
-                          ConnectorConfig with = {.scratch_pages = 16}, CacheConfig cache_config = {})
-      : layout(*BlockLayout::make(small_layout(grid))), metrics(make_metrics()) {
+                          ConnectorConfig with = {.scratch_pages = 16}, CacheConfig cache_config = {},
+                          std::uint32_t chunk_tokens = 64)
+      : layout(*BlockLayout::make(small_layout(grid, chunk_tokens))), metrics(make_metrics()) {
     stride = layout.page_stride(layout.whole());
     MemoryRegion::Options options;
     options.bytes = kPages * stride;
