@@ -26,7 +26,7 @@ BANS = [
     (r"^\s*//\s*TEST(_[FP])?\(", "a test that runs", set()),
 ]
 THIRD_PARTY = re.compile(r'#include\s*[<"](boost/|nlohmann/|yaml-cpp/|CLI/|spdlog/|fmt/|prometheus/|xxhash|openssl/|pcre2|utf8proc|fuse)')
-THIRD_PARTY_ROOMS = {"io", "tier", "kv", "model", "text", "serve", "route", "config", "telemetry", "apps", "bench"}
+THIRD_PARTY_ROOMS = {"io", "http", "tier", "kv", "model", "text", "serve", "route", "config", "telemetry", "apps", "bench"}
 
 
 def git_files(root):

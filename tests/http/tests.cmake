@@ -1,0 +1,1 @@
+cairn_test(NAME http DEPENDS http)
