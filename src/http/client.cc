@@ -76,7 +76,7 @@ class HttpClient::Impl::Call final : public std::enable_shared_from_this<Call> {
   HttpResponseParser::AskedFor asked() const {
     return call_.method == "HEAD" ? HttpResponseParser::AskedFor::kHeadOnly : HttpResponseParser::AskedFor::kBody;
   }
-  awaitable<Result<void>> attempt(bool* kept);
+  awaitable<Result<void>> attempt(bool* reuse);
   awaitable<Result<void>> connect();
   awaitable<Result<void>> send();
   awaitable<Result<void>> receive();
@@ -231,10 +231,10 @@ awaitable<Result<void>> HttpClient::Impl::Call::receive() {
   co_return Result<void>{};
 }
 
-// One try on one connection. `kept` tells, before and after, whether a connection of before was used.
-awaitable<Result<void>> HttpClient::Impl::Call::attempt(bool* kept) {
-  std::optional<tcp::socket> before = *kept ? client_->take_kept(call_.origin.authority) : std::nullopt;
-  *kept = before.has_value();
+// One try on one connection. `reuse` tells, before and after, whether a connection of before was used.
+awaitable<Result<void>> HttpClient::Impl::Call::attempt(bool* reuse) {
+  std::optional<tcp::socket> before = *reuse ? client_->take_kept(call_.origin.authority) : std::nullopt;
+  *reuse = before.has_value();
   if (before) {
     socket_ = std::move(*before);
   } else {
@@ -251,14 +251,14 @@ awaitable<Result<void>> HttpClient::Impl::Call::attempt(bool* kept) {
 
 awaitable<void> HttpClient::Impl::Call::run() {
   const auto self = shared_from_this();
-  bool kept = true;
-  Result<void> end = co_await attempt(&kept);
-  if (!end && kept && !bytes_came_ && !timed_out_ && sink_ != nullptr) {
+  bool reuse = true;
+  Result<void> end = co_await attempt(&reuse);
+  if (!end && reuse && !bytes_came_ && !timed_out_ && sink_ != nullptr) {
     ErrorOf ignored;
     socket_.close(ignored);
     parser_ = HttpResponseParser(asked(), client_->config.header_bytes_max);
-    kept = false;
-    end = co_await attempt(&kept);
+    reuse = false;
+    end = co_await attempt(&reuse);
   }
   disarm();
   if (end && sink_ != nullptr && parser_.keep_alive()) client_->keep(call_.origin.authority, std::move(socket_));
