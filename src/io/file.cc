@@ -216,6 +216,17 @@ int make_directories(FileCalls& calls, int root, const std::string& path, unsign
   }
 }
 
+int sync_directories(FileCalls& calls, int root, const std::string& path) {
+  for (std::size_t end = 0; end != std::string::npos; end = path.find('/', end + 1)) {
+    const std::string above = end == 0 ? "." : path.substr(0, end);
+    const OwnedFile directory(calls, calls.open_beneath(root, above.c_str(), O_RDONLY | O_DIRECTORY, 0));
+    if (directory.get() == -EACCES) continue;  // one that may not be read was not made by us
+    const int synced = directory.open() ? calls.sync(directory.get(), SyncKind::kFull) : directory.get();
+    if (synced < 0) return synced;
+  }
+  return 0;
+}
+
 const char* to_string(PublishMethod method) {
   switch (method) {
     case PublishMethod::kRenameNew:

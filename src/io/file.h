@@ -80,6 +80,9 @@ std::int64_t write_pieces(FileCalls& calls, int descriptor, std::span<const iove
 // `path` and what is missing above it, each with `mode` whatever the umask says. 0 or -errno.
 int make_directories(FileCalls& calls, int root, const std::string& path, unsigned mode);
 
+// Makes the names on the way to `path` last: syncs `root` and every directory above `path`. 0 or -errno.
+int sync_directories(FileCalls& calls, int root, const std::string& path);
+
 enum class PublishMethod : std::uint8_t { kRenameNew, kLink, kRename };
 const char* to_string(PublishMethod method);
 

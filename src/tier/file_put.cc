@@ -39,14 +39,23 @@ class BlockWrite {
       if (result < 0) state_.calls.unlink(directory_.get(), temporary_.c_str());
     }
     drop_payload();
-    if (result == 0 && state_.durability == Durability::kFull)
-      result = state_.calls.sync(directory_.get(), SyncKind::kFull);
+    if (result == 0 && state_.durability == Durability::kFull) result = sync_names();
     return result;
   }
 
   const BlockHeader& header() const { return header_; }
 
  private:
+  // The block's name in its directory, and that directory's on the way from the root: once in the life of the tier,
+  // whoever made it.
+  int sync_names() {
+    const int synced = state_.calls.sync(directory_.get(), SyncKind::kFull);
+    if (synced < 0 || state_.way_synced(id_)) return synced;
+    const int way = sync_directories(state_.calls, state_.root.get(), state_.path.block_directory(id_));
+    if (way >= 0) state_.note_way_synced(id_);
+    return way < 0 ? way : 0;
+  }
+
   // Digests the payload where it lies, or gathers it first when a kernel call must not, or cannot, read it there.
   int take_payload() {
     const std::span<const MemoryRef> memory = run_.memory(row_);
@@ -168,6 +177,7 @@ class BlockWrite {
 void finish_write(FileState& state, BatchRun& run, std::size_t row, int result) {
   switch (-result) {
     case 0:
+      state.put_worked();
       run.finish(row, Outcome::kDone);
       return;
     case ECANCELED:
@@ -177,17 +187,19 @@ void finish_write(FileState& state, BatchRun& run, std::size_t row, int result) 
     case EFBIG:
     case EROFS:
       state.counters.refused_space.fetch_add(1);
-      state.log.warn("tier.file.no_space", {{"error", strerror(-result)}, {"path", state.config.path}});
+      state.put_failed(strerror(-result));
       run.finish(row, Outcome::kRefused, MissReason::kFailed);
       return;
     case EACCES:
     case EPERM:
       state.say_denied(run.id(row));
+      state.put_failed(strerror(-result));
       run.finish(row, Outcome::kRefused, MissReason::kDenied);
       return;
     default:
       break;
   }
+  state.put_failed(strerror(-result));
   run.note_error(unavailable("writing a block failed: " + std::string(strerror(-result))));
   run.finish(row, Outcome::kFailed, MissReason::kFailed);
 }
@@ -215,6 +227,7 @@ void file_put(FileState& state, BatchRun& run, std::size_t row) {
   }
   if (!state.accounts.reserve(file_bytes, state.config.capacity_bytes)) {
     state.counters.refused_capacity.fetch_add(1);
+    state.put_failed(state.accounts.total_known() ? "capacity_bytes is used up" : "what it holds is being counted");
     run.finish(row, Outcome::kRefused, MissReason::kBusy);
     return;
   }

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "tier/file_state.h"
+#include "tier/file_usage.h"
 
 namespace cairn {
 namespace {
@@ -52,7 +53,8 @@ void sweep_store_directory(FileState& state) {
   std::vector<std::string> names;
   if (!directory.open() || state.calls.list(state.root.get(), path.c_str(), kNamesMax, names) < 0) return;
   for (const std::string& name : names) {
-    if (name.starts_with(".probe.") || (name.starts_with(".manifest.") && name.ends_with(".tmp"))) {
+    if (name.starts_with(".probe.") ||
+        ((name.starts_with(".manifest.") || name.starts_with(kUsageTemporaryPrefix)) && name.ends_with(".tmp"))) {
       sweep(state, directory.get(), name);
     }
   }
@@ -130,7 +132,8 @@ bool quarantine(FileState& state, const KvBlockId& id, QuarantineWhen when) {
   return moved;
 }
 
-void scan_store(FileState& state, ScanDepth depth, ScanMemory& seen, const std::function<bool(std::uint32_t)>& go_on) {
+bool scan_store(FileState& state, ScanDepth depth, ScanMemory& seen, const std::function<bool(std::uint32_t)>& go_on) {
+  bool whole = true;
   constexpr std::int64_t kSettledUs = 3'000'000;  // a directory younger than this may change without a new time
   if (depth == ScanDepth::kAll) {
     count_quarantine(state);
@@ -141,7 +144,10 @@ void scan_store(FileState& state, ScanDepth depth, ScanMemory& seen, const std::
     const std::string shard_directory = state.path.shard_directory(shard);
     std::vector<std::string> names;
     const int listed = state.calls.list(state.root.get(), shard_directory.c_str(), kNamesMax, names);
-    if (listed < 0 && !is_absent(listed)) continue;
+    if (listed < 0 && !is_absent(listed)) {
+      whole = false;
+      continue;
+    }
     // A directory made from now on holds what this process put there, counted already, or waits for the next scan.
     std::vector<bool> present(FileAccounts::kFanOut, false);
     for (const std::string& name : names) {
@@ -149,18 +155,23 @@ void scan_store(FileState& state, ScanDepth depth, ScanMemory& seen, const std::
     }
     for (std::uint32_t fan = 0; fan < FileAccounts::kFanOut; ++fan) {
       if (!present[fan] && !state.accounts.knows_any(shard, fan)) continue;
-      if (!go_on(1)) return;
+      if (!go_on(1)) return false;
       const std::string directory = shard_directory + "/" + fan_name(fan);
       std::int64_t& known_us = seen.mtime_us[std::size_t{shard} * FileAccounts::kFanOut + fan];
       FileStat found;
       const bool there = state.calls.stat(state.root.get(), directory.c_str(), found) >= 0;
-      if (!go_on(0)) return;  // a call that hung may come back when nobody is left
+      if (!go_on(0)) return false;  // a call that hung may come back when nobody is left
       if (depth == ScanDepth::kChanged && there && found.mtime_us == known_us) continue;
       const bool settled = there && found.mtime_us < state.clock.unix_time_us() - kSettledUs;
       known_us = settled ? found.mtime_us : kNeverSeen;
-      state.accounts.recount(shard, fan, [&] { return count_directory(state, directory); });
+      state.accounts.recount(shard, fan, [&] {
+        const auto counted = count_directory(state, directory);
+        whole = whole && counted.has_value();
+        return counted;
+      });
     }
   }
+  return whole;
 }
 
 }  // namespace cairn

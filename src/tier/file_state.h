@@ -17,6 +17,7 @@
 #include "tier/file_accounts.h"
 #include "tier/file_config.h"
 #include "tier/file_store.h"
+#include "tier/put_voice.h"
 
 namespace cairn {
 
@@ -46,6 +47,7 @@ struct FileState {
   FileTierCounters counters;
   std::atomic<std::uint64_t> quarantine_bytes{0};
   std::atomic<bool> denied_said{false};
+  std::vector<std::atomic<bool>> ways_synced;  // by shard and fan-out
 
   // The row's id names a block of this store.
   bool knows(const KvBlockId& id) const {
@@ -54,6 +56,11 @@ struct FileState {
   BlockHeader header_of(const KvBlockId& id) const { return make_header(path.root(), layout, id); }
   OwnedFile open_directory_of(const KvBlockId& id) const;
   void say_denied(const KvBlockId& id);
+  bool way_synced(const KvBlockId& id) const;
+  void note_way_synced(const KvBlockId& id);
+  // What became of a put, for the log: the first failure and the first success behind it.
+  void put_failed(const char* why);
+  void put_worked();
   // False: more than the configured number of damaged blocks in the last minute.
   bool may_quarantine();
 
@@ -71,6 +78,8 @@ struct FileState {
   mutable Mutex mutex_;
   std::vector<Call> calls_under_way_ CAIRN_GUARDED_BY(mutex_);
   std::deque<std::int64_t> quarantines_us_ CAIRN_GUARDED_BY(mutex_);
+  PutVoice put_voice_ CAIRN_GUARDED_BY(mutex_);
+  std::atomic<bool> puts_fail_{false};  // the voice wants to hear of a success
 };
 
 std::uint32_t fan_of(const KvBlockId& id);  // the fan-out directory as a number below 4096
@@ -93,7 +102,8 @@ enum class ScanDepth : std::uint8_t { kAll, kChanged };
 struct ScanMemory {
   std::vector<std::int64_t> mtime_us;  // by shard and fan-out, when it was counted last
 };
-void scan_store(FileState& state, ScanDepth depth, ScanMemory& seen,
+// False: it ended early, or a directory could not be counted.
+bool scan_store(FileState& state, ScanDepth depth, ScanMemory& seen,
                 const std::function<bool(std::uint32_t directories)>& go_on);
 
 }  // namespace cairn

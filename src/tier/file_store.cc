@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <vector>
 
@@ -20,6 +21,13 @@ bool means_read_only(int code) { return code == -EROFS || code == -EACCES || cod
 
 std::string reason(int code) { return strerror(-code); }
 
+// For people: where a file of the store lies.
+std::string absolute(const FileTierConfig& config, const std::string& path) {
+  std::error_code ignored;
+  const std::filesystem::path root = std::filesystem::absolute(config.path, ignored);
+  return (root / path).lexically_normal().string();
+}
+
 Result<OwnedFile> open_root(FileCalls& calls, const FileTierConfig& config) {
   int root = calls.open_root(config.path.c_str());
   if (root == -ENOENT) {
@@ -30,13 +38,15 @@ Result<OwnedFile> open_root(FileCalls& calls, const FileTierConfig& config) {
     const int made =
         above.open() ? make_directories(calls, above.get(), below, *parse_mode(config.dir_mode)) : above.get();
     if (made < 0) return unavailable("cannot make the store directory " + config.path + ": " + reason(made));
+    const int synced = config.durability == "full" ? sync_directories(calls, above.get(), below) : 0;
+    if (synced < 0) return unavailable("cannot sync the directories above " + config.path + ": " + reason(synced));
     root = calls.open_root(config.path.c_str());
   }
   if (root < 0) return unavailable("cannot open the store directory " + config.path + ": " + reason(root));
   return OwnedFile(calls, root);
 }
 
-// nullopt: there is none. An error: there is one that cannot be read as a manifest.
+// nullopt: there is none. kInvalid, kCorrupt: there is one that is no manifest. kUnavailable: it cannot be read.
 Result<std::optional<Manifest>> read_manifest(FileCalls& calls, int root, const std::string& path) {
   OwnedFile file(calls, calls.open_beneath(root, path.c_str(), O_RDONLY, 0));
   if (file.get() == -ENOENT || file.get() == -ENOTDIR) return std::optional<Manifest>();
@@ -82,16 +92,21 @@ StoreIdentity with_open_fields(const StoreWish& wish, const StoreIdentity& from)
 }
 
 // The manifests of <model slug>/*, in the order of their names.
-std::vector<Manifest> neighbours(FileCalls& calls, int root, const std::string& model_directory, Log& log) {
+std::vector<Manifest> neighbours(FileCalls& calls, int root, const std::string& model_directory,
+                                 const FileTierConfig& config, Log& log) {
   std::vector<std::string> names;
   calls.list(root, model_directory.c_str(), 4096, names);
   std::sort(names.begin(), names.end());
   if (names.size() > kManifestsMax) names.resize(kManifestsMax);
   std::vector<Manifest> manifests;
   for (const std::string& name : names) {
-    auto manifest = read_manifest(calls, root, model_directory + "/" + name + "/" + std::string(kManifestName));
+    const std::string path = model_directory + "/" + name + "/" + std::string(kManifestName);
+    auto manifest = read_manifest(calls, root, path);
     if (!manifest)
-      log.warn("tier.store.manifest_unreadable", {{"error", manifest.error().detail}});
+      log.warn("tier.store.manifest_unreadable",
+               {{"error", manifest.error().detail},
+                {"file", absolute(config, path)},
+                {"hint", "its chunk size and grid are not known here; an instance that sets them uses its blocks"}});
     else if (*manifest)
       manifests.push_back(**manifest);
   }
@@ -115,17 +130,66 @@ bool adopt(const StoreWish& wish, const std::vector<Manifest>& manifests, Log& l
   return false;
 }
 
-Result<void> check_own_manifest(FileCalls& calls, int root, const StorePath& path, const StoreIdentity& identity,
-                                bool& present) {
-  CAIRN_TRY(const std::optional<Manifest> own, read_manifest(calls, root, path.manifest()));
-  present = own.has_value();
-  if (!present || store_root(own->identity) == store_root(identity)) return {};
-  const auto fields = differences(identity, own->identity);
-  std::string line = path.manifest() + " belongs to another store";
+enum class OwnManifest : std::uint8_t { kAbsent, kOurs, kDamaged };
+
+// An error: it says that the directory is another store's, or it cannot be read.
+Result<OwnManifest> check_own_manifest(FileCalls& calls, int root, const StorePath& path, const FileTierConfig& config,
+                                       const StoreIdentity& identity) {
+  const auto own = read_manifest(calls, root, path.manifest());
+  if (!own) {
+    if (own.error().code != ErrorCode::kUnavailable) return OwnManifest::kDamaged;
+    return unavailable(own.error().detail + " (" + absolute(config, path.manifest()) + ")");
+  }
+  if (!own->has_value()) return OwnManifest::kAbsent;
+  if (store_root((*own)->identity) == store_root(identity)) return OwnManifest::kOurs;
+  const auto fields = differences(identity, (*own)->identity);
+  std::string line = absolute(config, path.manifest()) + " belongs to another store";
   if (!fields.empty()) {
     line += ": " + fields[0].field + " is " + fields[0].second + " there and " + fields[0].first + " here";
   }
-  return invalid(line);
+  return invalid(line + "; use another directory");
+}
+
+// What cannot be read as a manifest makes room for one. That is safe: the directory's name and every block's header
+// carry the store root, and no block is used without its header. The damaged file is kept for people.
+Result<void> move_damaged_manifest(FileCalls& calls, int directory, const StorePath& path, const FileTierConfig& config,
+                                   Log& log) {
+  std::array<std::uint8_t, 8> random{};
+  random_bytes(random);
+  const std::string name(kManifestName), aside = name + "." + to_hex(random.data(), random.size()) + ".bad";
+  const int moved = calls.move(directory, name.c_str(), directory, aside.c_str());
+  if (moved < 0 && moved != -ENOENT) {  // gone: another instance was first
+    return unavailable(absolute(config, path.manifest()) + " is damaged and cannot be moved: " + reason(moved) +
+                       "; move it away: the blocks beside it stay valid, and a new manifest is written");
+  }
+  log.warn("tier.store.manifest_replaced",
+           {{"file", absolute(config, path.manifest())}, {"kept_as", aside}, {"blocks", "stay valid"}});
+  return {};
+}
+
+struct Publication {
+  const StorePath& path;
+  const FileTierConfig& config;
+  const StoreWish& wish;
+  Log& log;
+};
+
+// Leaves a manifest of ours in the directory, unless the disk is full.
+Result<void> ensure_manifest(FileCalls& calls, int directory, const Publication& with, OwnManifest found,
+                             OpenedStore& store) {
+  if (found == OwnManifest::kOurs) return {};
+  if (found == OwnManifest::kDamaged) {
+    CAIRN_TRY_VOID(move_damaged_manifest(calls, directory, with.path, with.config, with.log));
+  }
+  const int published = publish_manifest(calls, directory, store.mount.publish, with.config,
+                                         write_manifest({store.identity, with.wish.model_name, with.wish.created_by}));
+  if (published < 0 && published != -EEXIST && published != -ENOSPC && published != -EDQUOT) {
+    return unavailable("cannot publish " + absolute(with.config, with.path.manifest()) + ": " + reason(published));
+  }
+  store.created = found == OwnManifest::kAbsent && published >= 0;
+  CAIRN_TRY_VOID(
+      check_own_manifest(calls, store.root.get(), with.path, with.config, store.identity));  // maybe another's
+  return {};
 }
 
 }  // namespace
@@ -170,12 +234,11 @@ Result<OpenedStore> open_store(const FileTierConfig& config, const StoreWish& wi
   store.identity = wish.identity;
   CAIRN_TRY(store.root, open_root(calls, config));
   const int root = store.root.get();
-  const auto manifests = neighbours(calls, root, model_slug(wish.identity), deps.log);
+  const auto manifests = neighbours(calls, root, model_slug(wish.identity), config, deps.log);
   store.adopted = adopt(wish, manifests, deps.log, store.identity);
   CAIRN_TRY(const BlockLayout layout, BlockLayout::make(store.identity.layout));
   const StorePath path(store.identity, layout);
-  bool present = false;
-  CAIRN_TRY_VOID(check_own_manifest(calls, root, path, store.identity, present));
+  CAIRN_TRY(const OwnManifest found, check_own_manifest(calls, root, path, config, store.identity));
 
   const int made = make_directories(calls, root, path.directory(), *parse_mode(config.dir_mode));
   if (made < 0 && !means_read_only(made)) return unavailable("cannot make " + path.directory() + ": " + reason(made));
@@ -184,14 +247,7 @@ Result<OpenedStore> open_store(const FileTierConfig& config, const StoreWish& wi
   store.read_only = !directory.open() || !mount;
   if (!store.read_only) {
     store.mount = *mount;
-    if (!present) {
-      const int published = publish_manifest(calls, directory.get(), store.mount.publish, config,
-                                             write_manifest({store.identity, wish.model_name, wish.created_by}));
-      if (published < 0 && published != -EEXIST && published != -ENOSPC && published != -EDQUOT) {
-        return unavailable("cannot publish " + path.manifest() + ": " + reason(published));
-      }
-      CAIRN_TRY_VOID(check_own_manifest(calls, root, path, store.identity, present));  // another may have been first
-    }
+    CAIRN_TRY_VOID(ensure_manifest(calls, directory.get(), {path, config, wish, deps.log}, found, store));
   } else if (mode == DirectMode::kAlways && mount.has_value() == false) {
     return std::move(mount).error();
   } else if (directory.open()) {

@@ -25,6 +25,7 @@ struct OpenedStore {
   MountTraits mount;
   bool read_only = false;
   bool adopted = false;  // an unset field was taken from a manifest
+  bool created = false;  // nothing was there before
 };
 
 inline constexpr std::size_t kManifestsMax = 64;  // manifests read at open

@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 
 #include "base/check.h"
 #include "tier/file_state.h"
+#include "tier/file_usage.h"
 
 namespace cairn {
 namespace {
@@ -28,11 +30,14 @@ FileState::FileState(const FileTierConfig& with, OpenedStore store, BlockLayout 
       path(identity, layout),
       mount(store.mount),
       read_only(store.read_only),
-      accounts(layout.cells()) {
+      accounts(layout.cells()),
+      ways_synced(std::size_t{layout.cells()} * FileAccounts::kFanOut) {
   file_mode = *parse_mode(with.file_mode);
   dir_mode = *parse_mode(with.dir_mode);
   if (with.durability == "data") durability = Durability::kData;
   if (with.durability == "full") durability = Durability::kFull;
+  if (with.capacity_bytes == 0) return;
+  accounts.assume(store.created ? 0 : read_usage(calls, root.get(), path.directory()));
 }
 
 OwnedFile FileState::open_directory_of(const KvBlockId& id) const {
@@ -50,6 +55,33 @@ void FileState::say_denied(const KvBlockId& id) {
                                 {"our_uid", std::uint64_t{geteuid()}},
                                 {"owner_uid", known ? std::to_string(owner.uid) : std::string("unknown")},
                                 {"hint", "see file_mode and dir_mode"}});
+}
+
+bool FileState::way_synced(const KvBlockId& id) const {
+  return ways_synced[std::size_t{id.shard} * FileAccounts::kFanOut + fan_of(id)].load();
+}
+void FileState::note_way_synced(const KvBlockId& id) {
+  ways_synced[std::size_t{id.shard} * FileAccounts::kFanOut + fan_of(id)].store(true);
+}
+
+void FileState::put_failed(const char* why) {
+  puts_fail_.store(true);
+  bool say = false;
+  {
+    MutexLock lock(mutex_);
+    say = put_voice_.failed(clock.now_us());
+  }
+  if (say) log.warn("tier.file.put_failed", {{"error", why}, {"path", config.path}});
+}
+
+void FileState::put_worked() {
+  if (!puts_fail_.load(std::memory_order_relaxed) || !puts_fail_.exchange(false)) return;
+  std::optional<std::uint64_t> failed;
+  {
+    MutexLock lock(mutex_);
+    failed = put_voice_.worked();
+  }
+  if (failed) log.warn("tier.file.put_recovered", {{"path", config.path}, {"failed_puts", *failed}});
 }
 
 bool FileState::may_quarantine() {
@@ -134,15 +166,26 @@ class StoreScan : public std::enable_shared_from_this<StoreScan> {
     const std::uint32_t burst =
         std::max<std::uint32_t>(state_->config.scan_directories_per_s / (1'000'000 / kScanPauseUs), 1);
     std::uint32_t in_burst = 0;
-    scan_store(*state_, depth, seen_, [&](std::uint32_t directories) {
+    const bool whole = scan_store(*state_, depth, seen_, [&](std::uint32_t directories) {
       in_burst += directories;
       const bool rest = in_burst >= burst;
       if (rest) in_burst = 0;
       return pause_us(rest ? kScanPauseUs : 0);
     });
+    if (whole && depth == ScanDepth::kAll) state_->accounts.counted();
+    remember_usage();
+  }
+  void remember_usage() {
+    const std::uint64_t used_bytes = state_->accounts.used_bytes();
+    if (state_->config.capacity_bytes == 0 || state_->read_only || !state_->accounts.total_known()) return;
+    if (remembered_ == used_bytes) return;
+    const std::string& directory = state_->path.directory();
+    if (write_usage(state_->calls, state_->root.get(), directory, used_bytes, state_->file_mode) == 0)
+      remembered_ = used_bytes;
   }
   void run() {
     count_until_stopped();
+    remember_usage();
     MutexLock lock(mutex_);
     ended_ = true;
     changed_.notify_all();
@@ -173,7 +216,8 @@ class StoreScan : public std::enable_shared_from_this<StoreScan> {
   }
 
   std::shared_ptr<FileState> state_;
-  ScanMemory seen_;  // the thread's own
+  ScanMemory seen_;                          // the thread's own
+  std::optional<std::uint64_t> remembered_;  // likewise: what the usage file says
   Mutex mutex_;
   CondVar changed_;
   bool stop_ CAIRN_GUARDED_BY(mutex_) = false, ended_ CAIRN_GUARDED_BY(mutex_) = false;

@@ -2,7 +2,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstring>
+#include <set>
 #include <thread>
+#include <utility>
 
 #include "support/gate.h"
 #include "tier/fault_calls.h"
@@ -154,6 +157,68 @@ TEST_F(FilePutTest, APutThatIsCutIsNotPublishedAfterwards) {
   EXPECT_TRUE(world.files(".kv").empty());
 }
 
+// Records which directories and files were synced.
+class SyncCalls final : public FileCalls {
+ public:
+  std::set<std::uint64_t> take() { return std::exchange(inodes_, {}); }
+  int sync(int descriptor, SyncKind kind) override {
+    FileStat found;
+    stat_open(descriptor, found);
+    inodes_.insert(found.inode);
+    return FileCalls::sync(descriptor, kind);
+  }
+
+ private:
+  std::set<std::uint64_t> inodes_;  // puts of these tests come one by one
+};
+
+TEST_F(FilePutTest, FullDurabilitySyncsEveryDirectoryOnTheWay) {
+  SyncCalls calls;
+  world.calls = &calls;
+  world.config.durability = "full";
+  const fs::path above = world.config.path;
+  world.config.path += "/deep/store";
+  const auto inode = [](const fs::path& path) {
+    struct stat found{};
+    EXPECT_EQ(::stat(path.c_str(), &found), 0) << path;
+    return std::uint64_t{found.st_ino};
+  };
+  {
+    auto tier = world.open();
+    const auto at_open = calls.take();
+    for (const fs::path& path : {above, above / "deep"}) EXPECT_TRUE(at_open.count(inode(path))) << path;
+    ASSERT_EQ(world.put(*tier, 0), Outcome::kDone);
+    const auto synced = calls.take();
+    const fs::path block = world.file_of(world.id(0));
+    EXPECT_TRUE(synced.count(inode(block)));
+    for (fs::path path = block.parent_path(); path != above / "deep"; path = path.parent_path()) {
+      EXPECT_TRUE(synced.count(inode(path))) << path;
+    }
+  }
+  auto tier = world.open();  // another instance may have made them and died before its sync
+  ASSERT_EQ(run(*tier, Verb::kErase, world.id(0)), Outcome::kDone);
+  calls.take();
+  ASSERT_EQ(world.put(*tier, 0), Outcome::kDone);
+  EXPECT_TRUE(calls.take().count(inode(world.config.path)));
+}
+
+TEST_F(FilePutTest, TheFirstFailureAndTheRecoveryAreSaidOnceWithReasonAndStore) {
+  for (const int code : {ENOSPC, EROFS, EIO, EACCES, ENOENT}) {
+    FileWorld fresh;
+    FaultCalls broken;
+    fresh.calls = &broken;
+    auto store = fresh.open();
+    broken.on_create = [code] { return -code; };
+    for (std::uint32_t n = 0; n < 5; ++n) EXPECT_NE(fresh.put(*store, n), Outcome::kDone);
+    EXPECT_EQ(fresh.log.count("tier.file.put_failed"), 1u);
+    EXPECT_EQ(fresh.log.count(std::string("error=") + strerror(code) + " path=" + fresh.config.path), 1u);
+    EXPECT_EQ(fresh.log.count("tier.file.put_recovered"), 0u);
+    broken.on_create = nullptr;
+    for (std::uint32_t n = 0; n < 5; ++n) EXPECT_EQ(fresh.put(*store, n), Outcome::kDone);
+    EXPECT_EQ(fresh.log.count("tier.file.put_recovered path=" + fresh.config.path + " failed_puts=5"), 1u);
+  }
+}
+
 TEST_F(FilePutTest, AFullStoreStopsStoringAndCounts) {
   world.config.capacity_bytes = 2 * (world.block_bytes + 4096) + 100;
   auto tier = world.open();
@@ -161,6 +226,7 @@ TEST_F(FilePutTest, AFullStoreStopsStoringAndCounts) {
   EXPECT_EQ(world.put(*tier, 1), Outcome::kDone);
   EXPECT_EQ(world.put(*tier, 2), Outcome::kRefused);
   EXPECT_EQ(tier->report().refused_capacity, 1u);
+  EXPECT_EQ(world.log.count("tier.file.put_failed error=capacity_bytes is used up"), 1u);
   EXPECT_EQ(run(*tier, Verb::kErase, world.id(0)), Outcome::kDone);
   EXPECT_EQ(world.put(*tier, 2), Outcome::kDone);
 }

@@ -66,12 +66,48 @@ TEST_F(FileStoreTest, AnotherModelsManifestInOurDirectoryIsRefused) {
   EXPECT_NE(opened.error().detail.find("theta"), std::string::npos);
 }
 
-TEST_F(FileStoreTest, ABrokenManifestIsNeitherTrustedNorOverwritten) {
+// Cut short, emptied by a crash, or with a root that its fields do not give.
+TEST_F(FileStoreTest, ADamagedManifestIsKeptAsideAndReplacedAndTheBlocksStayValid) {
+  {
+    auto tier = world.open();
+    ASSERT_EQ(world.put(*tier, 0), Outcome::kDone);
+  }
+  const std::string name = world.config.path + "/" + world.store_path().manifest();
+  StoreIdentity other = world.identity;
+  other.rope.theta = 777.0;
+  const std::string ours = write_manifest({world.identity, "", ""});
+  std::string forged = write_manifest({other, "", ""});
+  const std::string own_root = to_hex(store_root(world.identity)), other_root = to_hex(store_root(other));
+  forged.replace(forged.find(other_root), other_root.size(), own_root);
+  std::size_t kept = 0;
+  for (const std::string& text : {std::string(), ours.substr(0, ours.size() / 2), std::string(4096, '\0'), forged}) {
+    std::ofstream(name, std::ios::trunc) << text;
+    auto tier = world.open();
+    EXPECT_EQ(world.get(*tier, 0).outcome, Outcome::kDone);
+    EXPECT_EQ(world.log.count("tier.store.manifest_replaced file=" + name), ++kept);
+    EXPECT_EQ(world.files(".bad").size(), kept);
+    std::ifstream file(name);
+    const auto healed = parse_manifest(std::string((std::istreambuf_iterator<char>(file)), {}));
+    ASSERT_TRUE(healed.has_value());
+    EXPECT_EQ(healed->identity, world.identity);
+  }
+}
+
+class UnmovableCalls final : public FileCalls {
+ public:
+  int move(int, const char*, int, const char*) override { return -EACCES; }
+};
+
+TEST_F(FileStoreTest, ADamagedManifestThatCannotBeMovedIsNamedWithItsRemedy) {
   ASSERT_TRUE(open_store(world.config, world.wish, world.deps()));
   const std::string name = world.config.path + "/" + world.store_path().manifest();
-  std::ofstream(name) << "{ not a manifest";
-  EXPECT_FALSE(open_store(world.config, world.wish, world.deps()).has_value());
-  EXPECT_EQ(fs::file_size(name), 16u);
+  std::ofstream(name, std::ios::trunc) << "{";
+  UnmovableCalls calls;
+  world.calls = &calls;
+  const auto opened = open_store(world.config, world.wish, world.deps());
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_NE(opened.error().detail.find(name), std::string::npos) << opened.error().detail;
+  EXPECT_NE(opened.error().detail.find("move it away"), std::string::npos);
 }
 
 TEST_F(FileStoreTest, ASecondOpenKeepsTheFirstManifest) {

@@ -1,0 +1,20 @@
+#include "tier/put_voice.h"
+
+#include <utility>
+
+namespace cairn {
+
+bool PutVoice::failed(std::int64_t now_us) {
+  ++failed_;
+  if (said_ || (ever_ && now_us < said_us_ + kQuietUs)) return false;
+  said_ = ever_ = true;
+  said_us_ = now_us;
+  return true;
+}
+
+std::optional<std::uint64_t> PutVoice::worked() {
+  if (!std::exchange(said_, false)) return std::nullopt;
+  return std::exchange(failed_, 0);
+}
+
+}  // namespace cairn

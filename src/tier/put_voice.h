@@ -1,0 +1,23 @@
+// What a store's puts say in the log: the first that fails, and the first that works again. A store that changes its
+// mind more often says so once a minute. One thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace cairn {
+
+class PutVoice {
+ public:
+  static constexpr std::int64_t kQuietUs = 60'000'000;
+
+  bool failed(std::int64_t now_us);       // true: worth a line
+  std::optional<std::uint64_t> worked();  // puts that failed meanwhile, when their failing was said
+
+ private:
+  bool said_ = false, ever_ = false;
+  std::int64_t said_us_ = 0;
+  std::uint64_t failed_ = 0;
+};
+
+}  // namespace cairn
