@@ -1,51 +1,21 @@
 // cairn serve MODEL_DIR: starts the stack, puts the server in front, and takes both down in order at SIGTERM.
-#include <signal.h>
 #include <unistd.h>
 
 #include <cinttypes>
 #include <cstdio>
 #include <filesystem>
-#include <thread>
 
+#include "apps/signals.h"
 #include "apps/stack.h"
 #include "apps/verbs.h"
 #include "kv/keys.h"
+#include "serve/api_keys.h"
 #include "serve/server.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
 namespace cairn {
 namespace {
-
-// Waits for SIGINT or SIGTERM on a thread of its own: the first asks for a stop, the second ends the process at once.
-class SignalThread {
- public:
-  // Blocks the signals for every thread that is started afterwards. A log that nobody reads any more and a limit on
-  // file size are errors of a write, not the end of the process.
-  SignalThread() {
-    ::signal(SIGPIPE, SIG_IGN);
-    ::signal(SIGXFSZ, SIG_IGN);
-    sigemptyset(&signals_);
-    for (const int number : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&signals_, number);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-    thread_ = std::thread([this] { run(); });
-  }
-  ~SignalThread() {
-    pthread_kill(thread_.native_handle(), SIGUSR1);
-    thread_.join();
-  }
-  std::stop_token token() const { return stop_.get_token(); }
-
- private:
-  void run() {
-    for (int number = 0; sigwait(&signals_, &number) == 0 && number != SIGUSR1;) {
-      if (!stop_.request_stop()) _exit(128 + number);
-    }
-  }
-  sigset_t signals_{};
-  std::stop_source stop_;
-  std::thread thread_;
-};
 
 LogLevel level_of(const std::string& name) {
   if (name == "debug") return LogLevel::kDebug;
@@ -71,6 +41,24 @@ Result<void> check_model_dir(const std::string& model_dir) {
                           : " does not exist") +
                  "; a model is a directory with config.json, tokenizer.json and *.safetensors" +
                  (file ? ": cairn model import makes one of a GGUF file" : ""));
+}
+
+// What the server would only find out after the model is loaded.
+Result<void> check_server_files(const ServerConfig& server) {
+  const Result<ApiKeys> keys = ApiKeys::load(server);
+  if (!keys) return keys.error();
+  if (server.ready_file.empty()) return {};
+  std::error_code ignored;
+  const std::filesystem::path file = server.ready_file;
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+  const std::string shown = "ready_file: " + server.ready_file;
+  if (!std::filesystem::is_directory(folder, ignored))
+    return invalid(shown + ": there is no directory " + folder.string() + "; make it first");
+  if (std::filesystem::exists(file, ignored) && !std::filesystem::is_regular_file(file, ignored))
+    return invalid(shown + " is there and not a regular file; name another");
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    return invalid(shown + ": the directory " + folder.string() + " cannot be written to");
+  return {};
 }
 
 std::string fingerprint_cache(const Variables& variables) {
@@ -113,7 +101,7 @@ Result<Texts> load_texts(const std::string& model_dir) {
 }
 
 ServerDeps server_deps(const Texts& texts, const StackDeps& deps, const std::string& model) {
-  ServerDeps server{*texts.tokenizer, deps.clock, deps.metrics, deps.log, {model}, CAIRN_VERSION, {}, {}, {}, {}};
+  ServerDeps server{*texts.tokenizer, deps.clock, deps.metrics, deps.log, {model}, CAIRN_VERSION, {}, {}, {}};
   if (texts.chat) {
     server.render_chat = [&texts](const ChatRequest& request) {
       ChatRequest filled = request;
@@ -140,6 +128,7 @@ int serve(const std::string& model_dir, const ServeOptions& options, const VerbI
   const std::string model = name_of(model_dir);
 
   if (const Result<void> right = check_model_dir(model_dir); !right) return fail(right.error());
+  if (const Result<void> right = check_server_files(options.server); !right) return fail(right.error());
   const Result<Texts> texts = load_texts(model_dir);
   if (!texts) return fail(texts.error());
   Result<std::unique_ptr<Stack>> stack =
@@ -171,12 +160,13 @@ int run_serve(const VerbInput& input) {
   serve_options.bind(options);
   const Parsed parsed = parse(options, input,
                               {"cairn serve MODEL_DIR [options]",
-                               "OpenAI-compatible server for the model in a Hugging Face directory. KV that it "
-                               "computes is kept in host RAM and in the stores, and "
-                               "found again by this instance, by others on the same store, and after a restart.\n\n"
-                               "  cairn serve models/SmolLM2-135M-Instruct --store file:///srv/kv"},
+                               "OpenAI-compatible server for the model in a Hugging Face directory. KV that it\n"
+                               "computes is kept in host RAM and in the stores, and found again by this instance, by\n"
+                               "others on the same store, and after a restart.",
+                               "cairn serve models/SmolLM2-135M-Instruct --store file:///srv/kv", ConfigFile::kRead},
                               1);
   if (parsed.done) return parsed.status;
+  if (const Result<void> right = serve_options.check(); !right) return wrong_words(right.error());
   return serve(parsed.loaded.positional[0], serve_options, input);
 }
 

@@ -4,6 +4,11 @@
 #include <map>
 
 namespace cairn {
+namespace {
+
+constexpr const char* kStoppedText = "the server stopped before the answer was complete";
+
+}  // namespace
 
 // Called by the step thread. Keeps its job alive until on_end has been handled.
 class CompletionJob::Sink final : public TokenSink {
@@ -125,7 +130,7 @@ void CompletionJob::on_end(Sequence& sequence, Result<Finish>& end) {
   shared_.on_sequence_ended(exchange_->request().tenant);
   if (closed_) return;
   if (!end) return fail(end.error());
-  if (ended.reason == "abort") return fail(unavailable("the server stopped before the answer was complete"));
+  if (ended.reason == "abort") return fail(unavailable(kStoppedText), LastEvent::kError);
   sequence.choice.finish(ended.reason);
 }
 
@@ -195,11 +200,11 @@ void CompletionJob::finish_answer() {
   close(200, finish_);
 }
 
-void CompletionJob::fail(const Error& error) {
+void CompletionJob::fail(const Error& error, LastEvent last) {
   const ApiError shown = to_api_error(error);
   if (streaming_) {
     exchange_->write(stream_error(to_json(shown)));
-    exchange_->write(kStreamDone);
+    if (last == LastEvent::kDone) exchange_->write(kStreamDone);
     exchange_->end_stream();
   } else {
     HttpHeaders headers = input_.headers;
@@ -213,6 +218,7 @@ void CompletionJob::fail(const Error& error) {
 void CompletionJob::on_gone(GoneReason reason) {
   if (closed_) return;
   shared_.probe.gone(reason);
+  if (reason == GoneReason::kStopping) return fail(unavailable(kStoppedText), LastEvent::kError);
   close(499, "cancelled");
   cancel_all();
 }

@@ -69,7 +69,8 @@ class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
   void begin_stream();
   void flush_stream(Sequence& sequence);
   void finish_answer();
-  void fail(const Error& error);
+  enum class LastEvent : std::uint8_t { kDone, kError };
+  void fail(const Error& error, LastEvent last = LastEvent::kDone);
   void close(int status, const std::string& finish);  // the answer is out: one summary
   UsageCount usage() const;
 

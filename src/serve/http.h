@@ -16,7 +16,7 @@ namespace cairn {
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
-  std::string method, path, query;  // path is not percent-decoded: no route needs it
+  std::string method, path, query;  // path is not percent-decoded
   std::string authorization, content_type, request_id;
   std::string body;
   bool keep_alive = true, chunked_answers = true;  // the second: HTTP/1.1
@@ -44,7 +44,8 @@ class HttpExchange {
   // Copies. Bytes that wait for a slow reader are bounded: beyond, the client counts as gone.
   virtual void write(std::string_view bytes) = 0;
   virtual void end_stream() = 0;
-  // Called at most once, when the client left before its answer was complete. Not called from within the members above.
+  // Called at most once, when the client left before its answer was complete, or (kStopping) when the server's
+  // patience is over: then the answer may still be ended, within the call. Not called from within the members above.
   std::function<void(GoneReason)> on_gone;
 };
 

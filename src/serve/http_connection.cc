@@ -28,6 +28,8 @@ using ErrorOf = boost::system::error_code;
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kEarlyBytesMax = 64 * 1024;     // of a pipelined next request
 constexpr std::uint64_t kSmallBodyBytes = 64 * 1024;  // a refused request's body that is read to keep the connection
+constexpr std::string_view kEventComment = ":\n\n";
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::uint32_t kLingerMs = 2000;
 constexpr std::uint64_t kLingerBytesMax = 32u << 20;
 
@@ -61,7 +63,7 @@ class Exchange final : public HttpExchange {
   const std::uint64_t pending_bytes_max_;
   std::string pending_;  // ready to send
   std::string body_;     // of a stream: waits for its chunk frame, so that events coalesce into one chunk a write
-  bool begun_ = false, ended_ = false, chunked_ = false, close_ = false;
+  bool begun_ = false, ended_ = false, chunked_ = false, close_ = false, events_ = false;
 };
 
 class Connection final : public HttpConnection, public std::enable_shared_from_this<Connection> {
@@ -70,7 +72,9 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   // Ends when the connection is closed. Holds itself alive.
   asio::awaitable<void> run();
   void stop() override;
+  void finish() override;
   void cut(GoneReason reason) override;
+  bool answering() const override { return answering_; }
 
  private:
   friend class Exchange;
@@ -84,6 +88,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   void disarm();
   void watch();  // for the end of the client while its answer is made
   void watched();
+  void half_closed();
   void gone(GoneReason reason);
   void overflow();
   void count_body();
@@ -106,8 +111,8 @@ void Exchange::respond(HttpResponse response) {
   begun_ = ended_ = true;
   close_ = !request_.keep_alive || connection_->shared_.stopping;
   const bool keep_10 = !request_.chunked_answers && !close_;
-  pending_ = format_head({response.status, response.content_type, response.body.size(), false, close_, keep_10},
-                         response.headers);
+  pending_ += format_head({response.status, response.content_type, response.body.size(), false, close_, keep_10},
+                          response.headers);
   if (request_.method != "HEAD") pending_ += response.body;
   wake();
 }
@@ -117,7 +122,8 @@ void Exchange::begin_stream(const std::string& content_type, const HttpHeaders& 
   begun_ = true;
   chunked_ = request_.chunked_answers;
   close_ = !chunked_ || !request_.keep_alive || connection_->shared_.stopping;
-  pending_ = format_head({200, content_type, std::nullopt, chunked_, close_, false}, headers);
+  events_ = content_type.starts_with("text/event-stream");
+  pending_ += format_head({200, content_type, std::nullopt, chunked_, close_, false}, headers);
   wake();
 }
 
@@ -195,6 +201,16 @@ void Connection::stop() {
   if (!answering_) cut(GoneReason::kStopping);
 }
 
+void Connection::finish() {
+  const auto exchange = exchange_;
+  if (!answering_ || !exchange) return cut(GoneReason::kStopping);
+  exchange->close_ = true;
+  if (exchange->ended_ || !exchange->on_gone) return;
+  const auto told = std::exchange(exchange->on_gone, nullptr);
+  told(GoneReason::kStopping);
+  if (!exchange->ended_) cut(GoneReason::kStopping);
+}
+
 void Connection::count_body() {
   const std::uint64_t now = parser_.state() == HttpParser::State::kBody ? parser_.buffered_bytes() : 0;
   shared_.body_bytes += now - counted_bytes_;
@@ -239,7 +255,7 @@ awaitable<bool> Connection::read_request() {
       co_return false;
     }
     if (parser_.state() == State::kBody && parser_.expects_continue()) {
-      const bool sent = co_await send("HTTP/1.1 100 Continue\r\n\r\n");
+      const bool sent = co_await send(kContinue);
       if (!sent) co_return false;
     }
     arm(config.body_timeout_ms);
@@ -309,9 +325,25 @@ void Connection::watched() {
     return watch();
   }
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return watch();
-  // A client that only stopped sending may still read the end of its answer.
-  if (got == 0 && exchange_ && exchange_->ended_) return;
+  if (got == 0) return half_closed();
   cut(GoneReason::kClosed);
+}
+
+// The client sends nothing more. It may still read, or be gone: both look the same until it gets a byte, which one
+// that is gone answers with a reset. So it gets one that means nothing: a comment in a stream of events, an interim
+// answer before any other.
+void Connection::half_closed() {
+  const auto exchange = exchange_;
+  if (!exchange || exchange->ended_) return;
+  socket_.async_wait(asio::ip::tcp::socket::wait_error,
+                     [self = shared_from_this(), round = watch_round_](const ErrorOf& error) {
+                       if (error || round != self->watch_round_ || self->closed_) return;
+                       self->cut(GoneReason::kClosed);
+                     });
+  if (exchange->events_) return exchange->write(kEventComment);
+  if (exchange->begun_ || !exchange->request_.chunked_answers) return;  // HTTP/1.0 knows no interim answers
+  exchange->pending_ += kContinue;
+  exchange->wake();
 }
 
 awaitable<bool> Connection::answer() {
@@ -353,7 +385,7 @@ awaitable<void> Connection::run() {
   const auto self = shared_from_this();
   ErrorOf ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  while (!closed_ && !shared_.stopping) {
+  for (bool first = true; !closed_ && (first || !shared_.stopping); first = false) {
     const bool whole = co_await read_request();
     if (!whole) break;
     const bool keep = co_await answer();

@@ -37,7 +37,9 @@ class HttpConnection {
                                                std::function<void(const std::shared_ptr<HttpConnection>&)> closed);
   virtual ~HttpConnection() = default;
   virtual void stop() = 0;                  // idle: closes; answering: closes after the answer
+  virtual void finish() = 0;                // the answer under way must end now: its last words, then closes
   virtual void cut(GoneReason reason) = 0;  // closes now
+  virtual bool answering() const = 0;
 };
 
 }  // namespace cairn

@@ -7,6 +7,23 @@ namespace cairn {
 
 namespace http = boost::beast::http;
 
+namespace {
+
+// "http://host/path?query" -> "/path?query": the absolute form that clients send to proxies, and that servers must
+// take as well (RFC 9112, 3.2.2).
+std::string_view origin_form(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!boost::beast::iequals({target.data(), std::min(scheme.size(), target.size())}, {scheme.data(), scheme.size()}))
+      continue;
+    target.remove_prefix(scheme.size());
+    const std::size_t authority = std::min(target.find_first_of("/?"), target.size());
+    return target.substr(authority);
+  }
+  return target;
+}
+
+}  // namespace
+
 struct HttpParser::Impl {
   explicit Impl(const HttpLimits& limits) {
     parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
@@ -42,10 +59,11 @@ void HttpParser::Impl::take_head() {
     return found == message.end() ? std::string() : std::string(found->value());
   };
   request.method = std::string(message.method_string());
-  const std::string target(message.target());
+  const std::string_view target = origin_form({message.target().data(), message.target().size()});
   const auto question = target.find('?');
-  request.path = target.substr(0, question);
-  if (question != std::string::npos) request.query = target.substr(question + 1);
+  request.path = std::string(target.substr(0, question));
+  if (request.path.empty()) request.path = "/";
+  if (question != std::string_view::npos) request.query = std::string(target.substr(question + 1));
   request.authorization = text(http::field::authorization);
   request.content_type = text(http::field::content_type);
   if (const auto id = message.find("X-Request-Id"); id != message.end()) request.request_id = std::string(id->value());

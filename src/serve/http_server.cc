@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -22,7 +23,8 @@ namespace {
 namespace asio = boost::asio;
 using ErrorOf = boost::system::error_code;
 
-constexpr std::uint32_t kBusyWaitMs = 5000;    // after the drain, for the service's last sinks
+constexpr std::uint32_t kLastWordsMs = 500;    // after the drain, for the ends of answers to go out
+constexpr std::uint32_t kBusyWaitMs = 5000;    // behind it, for the service's last sinks
 constexpr std::uint32_t kAcceptPauseMs = 100;  // after an accept that failed (no descriptors left)
 
 }  // namespace
@@ -40,6 +42,7 @@ struct HttpServer::Impl {
   asio::awaitable<void> accept();
   void add(asio::ip::tcp::socket socket);
   void begin_stop();
+  void finish_all();
   void cut_all();
   void finish_if_idle();
 
@@ -76,11 +79,11 @@ Result<void> HttpServer::Impl::listen() {
 }
 
 asio::awaitable<void> HttpServer::Impl::accept() {
-  while (!shared.stopping) {
+  while (acceptor.is_open()) {
     ErrorOf error;
     asio::ip::tcp::socket socket(io);
     co_await acceptor.async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
-    if (shared.stopping) co_return;
+    if (!acceptor.is_open()) co_return;
     if (!error) {
       add(std::move(socket));
       continue;
@@ -120,16 +123,22 @@ void HttpServer::Impl::add(asio::ip::tcp::socket socket) {
 void HttpServer::Impl::begin_stop() {
   if (shared.stopping) return;
   shared.stopping = true;
-  ErrorOf ignored;
-  acceptor.close(ignored);
-  pause_timer.cancel();
   const auto open = connections;  // stop() may erase
   for (const auto& connection : open) connection->stop();
   drain_timer.expires_after(std::chrono::milliseconds(config.drain_ms));
   drain_timer.async_wait([this](const ErrorOf& error) {
-    if (!error) cut_all();
+    if (!error) finish_all();
   });
   finish_if_idle();
+}
+
+void HttpServer::Impl::finish_all() {
+  const auto open = connections;
+  for (const auto& connection : open) connection->finish();
+  drain_timer.expires_after(std::chrono::milliseconds(kLastWordsMs));
+  drain_timer.async_wait([this](const ErrorOf& error) {
+    if (!error) cut_all();
+  });
 }
 
 void HttpServer::Impl::cut_all() {
@@ -144,7 +153,16 @@ void HttpServer::Impl::cut_all() {
 }
 
 void HttpServer::Impl::finish_if_idle() {
-  if (!shared.stopping || !connections.empty() || shared.service.busy()) return;
+  const auto answering = [](const auto& connection) { return connection->answering(); };
+  if (!shared.stopping || shared.service.busy() || std::any_of(connections.begin(), connections.end(), answering)) {
+    return;
+  }
+  ErrorOf ignored;
+  acceptor.close(ignored);
+  pause_timer.cancel();
+  const auto open = connections;  // those that came meanwhile and have asked nothing
+  for (const auto& connection : open) connection->stop();
+  if (!connections.empty()) return;
   drain_timer.cancel();
   guard.reset();
 }
@@ -176,6 +194,8 @@ Result<void> HttpServer::run() {
 void HttpServer::stop() {
   asio::post(impl_->io, [impl = impl_.get()] { impl->begin_stop(); });
 }
+
+bool HttpServer::stopping() const { return impl_->shared.stopping; }
 
 void HttpServer::post(std::function<void()> work) { asio::post(impl_->io, std::move(work)); }
 void HttpServer::service_idle() { impl_->finish_if_idle(); }

@@ -23,8 +23,10 @@ class HttpServer {
   std::uint16_t port() const;
   // The calling thread becomes the I/O thread until the drain after stop() is over. kTimeout: the service stayed busy.
   Result<void> run();
-  // Any thread, any number of times: no new connections or requests; answers under way get drain_ms, then are cut.
+  // Any thread, any number of times. Answers under way get drain_ms, then their service is told to end them; requests
+  // that come meanwhile are still read, one a connection, so that the service can refuse them.
   void stop();
+  bool stopping() const;  // I/O thread
   // Runs `work` on the I/O thread; any thread. Dropped once run() has returned.
   void post(std::function<void()> work);
   // I/O thread: the service became idle.

@@ -99,6 +99,18 @@ const char* chunk_object(const ResponseFrame& frame) {
   return frame.chat ? "chat.completion.chunk" : "text_completion";
 }
 
+Json model_object(const std::string& name, const std::vector<std::string>& names, std::int64_t created_s,
+                  std::uint32_t context_tokens_max) {
+  return {{"id", name},
+          {"object", "model"},
+          {"created", created_s},
+          {"owned_by", "cairn"},
+          {"root", names.front()},
+          {"parent", nullptr},
+          {"max_model_len", context_tokens_max},
+          {"permission", Json::array()}};
+}
+
 }  // namespace
 
 std::uint64_t code_points(const std::string& text) {
@@ -173,19 +185,15 @@ std::string stream_usage(const ResponseFrame& frame, const UsageCount& usage) {
 
 std::string stream_error(const std::string& error_json) { return "data: " + error_json + "\n\n"; }
 
+std::string model_body(const std::string& name, const std::vector<std::string>& names, std::int64_t created_s,
+                       std::uint32_t context_tokens_max) {
+  return dump(model_object(name, names, created_s, context_tokens_max));
+}
+
 std::string models_body(const std::vector<std::string>& names, std::int64_t created_s,
                         std::uint32_t context_tokens_max) {
   Json models = Json::array();
-  for (const std::string& name : names) {
-    models.push_back({{"id", name},
-                      {"object", "model"},
-                      {"created", created_s},
-                      {"owned_by", "cairn"},
-                      {"root", names.front()},
-                      {"parent", nullptr},
-                      {"max_model_len", context_tokens_max},
-                      {"permission", Json::array()}});
-  }
+  for (const std::string& name : names) models.push_back(model_object(name, names, created_s, context_tokens_max));
   return dump({{"object", "list"}, {"data", std::move(models)}});
 }
 

@@ -53,6 +53,8 @@ std::string stream_usage(const ResponseFrame& frame, const UsageCount& usage);
 std::string stream_error(const std::string& error_json);
 inline constexpr char kStreamDone[] = "data: [DONE]\n\n";
 
+std::string model_body(const std::string& name, const std::vector<std::string>& names, std::int64_t created_s,
+                       std::uint32_t context_tokens_max);
 std::string models_body(const std::vector<std::string>& names, std::int64_t created_s,
                         std::uint32_t context_tokens_max);
 std::string version_body(const std::string& version);

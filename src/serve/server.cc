@@ -35,6 +35,23 @@ bool is_echoable(std::string_view id) {
   });
 }
 
+// "a%2Fb" -> "a/b"; what is no escape stays as it is.
+std::string percent_decoded(std::string_view text) {
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+  };
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
+    decoded += escape ? static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2])) : text[i];
+    if (escape) i += 2;
+  }
+  return decoded;
+}
+
 bool is_json(std::string_view content_type) {
   static constexpr std::string_view kJson = "application/json";
   std::string_view type = content_type.substr(0, content_type.find(';'));
@@ -145,6 +162,8 @@ std::optional<HttpResponse> Server::Impl::admit(HttpRequest& head) {
     return refusal(head, http_error(415, "the body must be application/json; set the Content-Type header"),
                    "media_type");
   }
+  if (http->stopping() && route->id != RouteId::kMetrics)
+    return refusal(head, http_error(503, "the server is stopping"), "stopping");
   const bool generates = route->id == RouteId::kCompletions || route->id == RouteId::kChat;
   if (generates && is_full(head.tenant, 1))
     return refusal(head, http_error(429, "too many requests under way; try again"), "inflight");
@@ -196,7 +215,7 @@ void Server::Impl::handle(std::shared_ptr<HttpExchange> exchange) {
   if (route.id == RouteId::kCompletions || route.id == RouteId::kChat)
     return complete(exchange, route.id == RouteId::kChat);
   HttpResponse response = answer(route, request);
-  probe.answered(request.path, response.status);
+  probe.answered(std::string(route.path), response.status);  // never a client's text: a label has few values
   exchange->respond(std::move(response));
 }
 
@@ -205,12 +224,17 @@ HttpResponse Server::Impl::answer(const Route& route, const HttpRequest& request
   response.headers = echo(request);
   switch (route.id) {
     case RouteId::kHealth:
-      if (deps.healthy && !deps.healthy()) return failed(request, http_error(503, "the engine does not answer"));
       response.body = R"({"status":"ok"})";
       break;
     case RouteId::kModels:
       response.body = models_body(deps.model_names, created_s, generator.limits().context_tokens_max);
       break;
+    case RouteId::kModel: {
+      const std::string name = percent_decoded(std::string_view(request.path).substr(route.path.size()));
+      if (const auto error = check_model(name)) return failed(request, *error);
+      response.body = model_body(name, deps.model_names, created_s, generator.limits().context_tokens_max);
+      break;
+    }
     case RouteId::kVersion:
       response.body = version_body(deps.version);
       break;

@@ -34,7 +34,6 @@ struct ServerDeps {
   // then requests with a tenant or salt get a 400.
   std::function<PrincipalTag(std::string_view tenant, std::string_view cache_salt)> principal;
   std::function<void(const RequestSummary&)> on_finished;  // one call a completion request; may be unset
-  std::function<bool()> healthy;                           // unset: always
 };
 
 class Server {

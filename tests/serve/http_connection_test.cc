@@ -166,6 +166,31 @@ TEST(HttpConnection, AClientThatLeavesCancelsItsRequest) {
   }
 }
 
+// `nc -N` and some proxies: the request is whole, so the side that sends is closed. The answer is still wanted.
+TEST(HttpConnection, AClientThatOnlyStopsSendingIsAnswered) {
+  for (const bool stream : {false, true}) {
+    for (const char* version : {"1.1", "1.0"}) {
+      RunningServer server;
+      server.generator.allow(0);
+      HttpClient client(server.port());
+      const std::string body = std::string(R"({"prompt":"x","stream":)") + (stream ? "true}" : "false}");
+      client.send(std::string("POST /v1/completions HTTP/") + version +
+                  "\r\nHost: t\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+      ASSERT_TRUE(server.generator.wait_for_live(1));
+      client.end_sending();
+      if (!stream && *(version + 2) == '1') {
+        EXPECT_EQ(client.read_reply().status, 100);  // asks whether the client is there: it was seen, and not cut
+      }
+      server.generator.allow(FakeGenerator::kUnlimited);
+      const HttpReply reply = client.read_reply();
+      EXPECT_EQ(reply.status, 200) << stream << version;
+      EXPECT_THAT(reply.body, HasSubstr(stream ? "[DONE]" : "hello"));
+      EXPECT_TRUE(client.wait_for_close());
+      EXPECT_EQ(server.generator.cancels(), 0u);
+    }
+  }
+}
+
 // A stream that ends only when it is cut off.
 void ask_for_an_endless_stream(RunningServer& server, HttpClient& client) {
   server.generator.script = [](const Request&) { return FakeGenerator::Script{"x", true}; };

@@ -32,6 +32,20 @@ TEST(HttpParser, ReadsTheSameAtEveryCut) {
   }
 }
 
+TEST(HttpParser, TheAbsoluteFormOfATargetMeansItsPath) {
+  const auto path_of = [](const std::string& target) {
+    HttpParser parser({});
+    EXPECT_EQ(parser.feed("GET " + target + " HTTP/1.1\r\nHost: h\r\n\r\n"), State::kDone) << target;
+    return parser.request().path + "|" + parser.request().query;
+  };
+  EXPECT_EQ(path_of("http://host/v1/models"), "/v1/models|");
+  EXPECT_EQ(path_of("HTTPS://host:8000/v1/models?a=1"), "/v1/models|a=1");
+  EXPECT_EQ(path_of("http://host"), "/|");
+  EXPECT_EQ(path_of("http://host?a=/b"), "/|a=/b");
+  EXPECT_EQ(path_of("/http://host/x"), "/http://host/x|");
+  EXPECT_EQ(path_of("ftp://host/x"), "ftp://host/x|");
+}
+
 TEST(HttpParser, ReadsChunksAtEveryCut) {
   const std::string text =
       "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\n";

@@ -43,7 +43,49 @@ TEST(HttpServer, WhatDoesNotEndInTimeIsCut) {
   ASSERT_TRUE(client.wait_for("\"text\":"));
   EXPECT_TRUE(server.stop());  // returns: every sink has ended
   EXPECT_EQ(server.generator.cancels(), 1u);
+  const HttpReply reply = client.read_reply();
+  EXPECT_TRUE(reply.complete);  // the stream ends, and says that it is not the whole answer
+  ASSERT_TRUE(reply.body.ends_with("\n\n"));
+  EXPECT_THAT(reply.body, testing::Not(HasSubstr("[DONE]")));
+  const auto last = nlohmann::json::parse(reply.body.substr(reply.body.rfind("data: ") + 6));
+  EXPECT_EQ(last["error"]["type"], "server_error");
+  EXPECT_THAT(last["error"]["message"].get<std::string>(), HasSubstr("stopped"));
   EXPECT_TRUE(client.wait_for_close());
+}
+
+TEST(HttpServer, AWholeAnswerThatDoesNotComeInTimeIsAnError) {
+  ServerConfig config;
+  config.drain_ms = 50;
+  RunningServer server(config);
+  server.generator.allow(0);
+  HttpClient client(server.port());
+  client.send(http_request("POST", "/v1/completions", R"({"prompt":"x"})"));
+  ASSERT_TRUE(server.generator.wait_for_live(1));
+  EXPECT_TRUE(server.stop());
+  EXPECT_EQ(client.read_reply().status, 503);
+  EXPECT_TRUE(client.wait_for_close());
+}
+
+TEST(HttpServer, WhileItStopsItSaysSo) {
+  RunningServer server;
+  server.generator.allow(3);
+  HttpClient streaming(server.port()), idle(server.port());
+  streaming.send(http_request("POST", "/v1/completions", kStream));
+  ASSERT_TRUE(streaming.wait_for("\"text\":"));
+  server.request_stop();
+  EXPECT_TRUE(idle.wait_for_close());
+  HttpClient silent(server.port());  // asks nothing: keeps nobody from leaving
+  for (const char* path : {"/health", "/v1/models"}) {
+    const HttpReply reply = server.request("GET", path);
+    EXPECT_EQ(reply.status, 503) << path;
+    EXPECT_EQ(reply.header("Connection"), "close");
+  }
+  EXPECT_EQ(server.request("POST", "/v1/completions", R"({"prompt":"x"})").status, 503);
+  EXPECT_EQ(server.request("GET", "/metrics").status, 200);
+  server.generator.allow(FakeGenerator::kUnlimited);
+  EXPECT_TRUE(streaming.read_reply().complete);
+  EXPECT_TRUE(server.stop());
+  EXPECT_TRUE(silent.wait_for_close());
 }
 
 TEST(HttpServer, ConnectionsBeyondTheLimitAreTold) {

@@ -119,8 +119,7 @@ class RunningServer {
                     [this](const RequestSummary& summary) {
                       MutexLock lock(mutex_);
                       summaries_.push_back(summary);
-                    },
-                    nullptr};
+                    }};
     auto server = Server::bind(config_, generator, std::move(deps));
     ASSERT_TRUE(server) << server.error().detail;
     server_ = std::move(*server);

@@ -207,6 +207,24 @@ TEST(Server, MetricsAddUp) {
   EXPECT_THAT(to_line(summaries[0]), HasSubstr("200 stop prompt=6 device=1 ram=2 computed=3 output=5 ttft="));
 }
 
+TEST(Server, OneModelIsFoundByItsName) {
+  RunningServer server;
+  const auto list = nlohmann::json::parse(server.request("GET", "/v1/models").body);
+  for (const auto& model : list["data"]) {
+    const HttpReply one = server.request("GET", "/v1/models/" + model["id"].get<std::string>());
+    EXPECT_EQ(one.status, 200);
+    EXPECT_EQ(nlohmann::json::parse(one.body), model);
+  }
+  EXPECT_EQ(server.request("GET", "http://somewhere/v1/models/test%2Dmodel").status, 200);
+  for (const char* name : {"other", "test-model/", "a/b", "test-mode%6", "%"}) {
+    const HttpReply none = server.request("GET", std::string("/v1/models/") + name);
+    EXPECT_EQ(none.status, 404) << name;
+    EXPECT_EQ(nlohmann::json::parse(none.body)["error"]["code"], "model_not_found") << name;
+  }
+  EXPECT_EQ(nlohmann::json::parse(server.request("GET", "/v1/models/").body)["error"]["code"], "not_found");
+  EXPECT_THAT(server.request("GET", "/metrics").body, testing::Not(HasSubstr("other")));
+}
+
 TEST(Server, UnknownModelsPathsAndMethodsAreNamed) {
   RunningServer server;
   EXPECT_EQ(server.post("/v1/completions", {{"model", "other"}, {"prompt", "x"}}, 404)["error"]["code"],
@@ -348,7 +366,7 @@ TEST(Server, RefusesToStartWithOneLine) {
   SystemClock clock;
   const auto metrics = make_metrics();
   const auto refusal_of = [&](const ServerConfig& config) {
-    ServerDeps deps{*tokenizer, clock, *metrics, null_log(), {"m"}, "1", nullptr, nullptr, nullptr, nullptr};
+    ServerDeps deps{*tokenizer, clock, *metrics, null_log(), {"m"}, "1", nullptr, nullptr, nullptr};
     const auto server = Server::bind(config, generator, std::move(deps));
     return server ? "accepted" : server.error().detail;
   };
