@@ -16,7 +16,7 @@ Result<std::unique_ptr<DevicePages>> DevicePages::make(const BlockLayout& layout
                    format_bytes(2 * stride));
   }
   if (pages > std::numeric_limits<std::uint32_t>::max()) return invalid("device_kv_bytes holds more than 2^32 pages");
-  CAIRN_TRY(auto region, MemoryRegion::make({.bytes = pages * stride}));
+  CAIRN_TRY(auto region, MemoryRegion::make({.bytes = pages * stride, .background = true}));
   MemoryRegion* memory = region.get();
   auto made = std::make_unique<DevicePages>(
       static_cast<std::uint32_t>(pages), layout.spec().page_tokens,

@@ -22,7 +22,10 @@ namespace {
 
 constexpr std::uint64_t kHugePageBytes = 2 * kMiB;
 constexpr std::uint64_t kTouchStripeBytes = 64 * kMiB;
+constexpr std::uint64_t kBehindStripeBytes = 16 * kMiB;  // short, so that the end of a region need not wait
 constexpr unsigned kTouchThreadsMax = 4;
+
+std::atomic<std::uint64_t> untouched_bytes{0};
 
 struct Mapping {
   void* data = MAP_FAILED;
@@ -98,7 +101,8 @@ bool touch_stripe(std::byte* data, std::uint64_t bytes) {
   if (madvise(data, bytes, MADV_POPULATE_WRITE) == 0) return true;
   if (errno != EINVAL) return false;
   for (std::uint64_t at = 0; at < bytes; at += 4096) {
-    *reinterpret_cast<volatile std::byte*>(data + at) = std::byte{0};
+    // Changes nothing, since others may write there meanwhile.
+    __atomic_fetch_or(reinterpret_cast<unsigned char*>(data + at), 0, __ATOMIC_RELAXED);
   }
   return true;
 }
@@ -143,14 +147,40 @@ Result<std::unique_ptr<MemoryRegion>> MemoryRegion::make(const Options& options)
   region->descriptor_ = mapping.descriptor;
   const std::uint64_t granules = (bytes + region->granule_ - 1) / region->granule_;
   region->holds_ = std::make_unique<std::atomic<std::uint16_t>[]>(granules);
-  if (options.touch && !touch_all(region->data_, bytes)) {
+  if (options.touch && options.background) {
+    untouched_bytes.fetch_add(bytes);
+    region->touched_ = false;
+    region->touching_ = std::thread([self = region.get()] { self->touch_behind(); });
+  } else if (options.touch && !touch_all(region->data_, bytes)) {
     return Error{ErrorCode::kExhausted,
                  "the system has no " + format_bytes(bytes) + " of memory left to back a region"};
   }
   return region;
 }
 
+void MemoryRegion::touch_behind() {
+  std::uint64_t at = 0;
+  for (; at < size_ && !stop_touching_; at += kBehindStripeBytes) {
+    const std::uint64_t bytes = std::min(kBehindStripeBytes, size_ - at);
+    if (!touch_stripe(data_ + at, bytes)) {
+      std::fprintf(stderr,
+                   "cairn: the system took back memory that was free at start: %s of a region of %s are missing\n",
+                   format_bytes(size_ - at).c_str(), format_bytes(size_).c_str());
+      _exit(1);
+    }
+    untouched_bytes.fetch_sub(bytes);
+  }
+  if (at < size_) untouched_bytes.fetch_sub(size_ - at);
+  touched_ = true;
+  touched_.notify_all();
+}
+
+std::uint64_t MemoryRegion::untouched_bytes_of_all() { return untouched_bytes.load(); }
+void MemoryRegion::wait_until_touched() const { touched_.wait(false); }
+
 MemoryRegion::~MemoryRegion() {
+  stop_touching_ = true;
+  if (touching_.joinable()) touching_.join();
   CAIRN_CHECK(held_granules_.load() == 0, "a memory region was destroyed while a kernel call may write to it");
   munmap(data_, size_);
   if (descriptor_ >= 0) close(descriptor_);

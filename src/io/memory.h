@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <thread>
 #include <vector>
 
 #include "base/result.h"
@@ -22,11 +23,15 @@ class MemoryRegion {
   struct Options {
     std::uint64_t bytes = 0;  // rounded up to 2 MiB
     bool huge_pages = true;   // hugetlb, else transparent (madvise), else 4 KiB: what was got is told by page_kind()
-    bool touch = true;        // write every page now, in parallel, so that no first touch happens on the data path
+    bool touch = true;        // make every page present now, so that no first touch happens on the data path
     bool shareable = false;   // memfd; descriptor() is then valid
+    bool background = false;  // touch on a thread of the region's own, while it is used already; see below
     std::uint32_t hold_granule = 4096;
   };
-  // kExhausted when the system refuses the memory.
+  // kExhausted when the system refuses the memory. Touching gigabytes takes seconds, so a server takes them in the
+  // background; check untouched_bytes_of_all() against the system's free memory before. Should the system still refuse
+  // a page then, the process ends with one line and status 1: it is seconds old, and better gone now than killed later
+  // at any moment.
   static Result<std::unique_ptr<MemoryRegion>> make(const Options& options);
   ~MemoryRegion();  // checked: nothing held
   MemoryRegion(const MemoryRegion&) = delete;
@@ -35,7 +40,10 @@ class MemoryRegion {
   std::byte* data() const { return data_; }
   std::uint64_t size() const { return size_; }
   const char* page_kind() const { return page_kind_; }  // "hugetlb", "thp", "4k"
-  int descriptor() const { return descriptor_; }        // -1 unless shareable
+  // Bytes of all regions of this process that are promised and not yet taken from the system: not free any more.
+  static std::uint64_t untouched_bytes_of_all();
+  void wait_until_touched() const;                // in the background, until all is
+  int descriptor() const { return descriptor_; }  // -1 unless shareable
 
   // Any thread. Ranges are in bytes from data(); counted per granule.
   void hold(std::uint64_t offset, std::uint64_t bytes);
@@ -49,7 +57,10 @@ class MemoryRegion {
   std::uint64_t size_ = 0, granule_ = 4096;
   const char* page_kind_ = "4k";
   int descriptor_ = -1;
+  void touch_behind();
   std::unique_ptr<std::atomic<std::uint16_t>[]> holds_;
+  std::atomic<bool> stop_touching_{false}, touched_{true};
+  std::thread touching_;
   std::atomic<std::uint64_t> held_granules_{0};
 };
 

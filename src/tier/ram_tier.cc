@@ -246,6 +246,7 @@ Result<std::unique_ptr<RamTier>> RamTier::open(const RamTierConfig& config, std:
   options.bytes = slots * slot_bytes;
   options.huge_pages = config.huge_pages;
   options.shareable = config.shareable;
+  options.background = true;
   CAIRN_TRY(auto region, MemoryRegion::make(options));
   const char* page_kind = region->page_kind();
   auto state = std::make_unique<State>(config, std::move(region), slot_bytes, static_cast<std::uint32_t>(slots), deps);

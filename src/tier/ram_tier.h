@@ -1,6 +1,6 @@
-// Blocks in host memory: one region taken and touched at open, cut into equal slots; index and checksums lie outside
-// it. Least recently used blocks make room; a block that is being read, or lent, stays. Any thread; copies run on the
-// tier's own threads.
+// Blocks in host memory: one region taken at open and touched behind it, cut into equal slots; index and checksums lie
+// outside it. Least recently used blocks make room; a block that is being read, or lent, stays. Any thread; copies run
+// on the tier's own threads.
 #pragma once
 
 #include <cstdint>

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <vector>
@@ -30,6 +31,34 @@ TEST(Memory, IsAlignedToAHugePageAndBacked) {
       EXPECT_STREQ((*region)->page_kind(), "4k");
     }
   }
+}
+
+TEST(Memory, IsUsedWhileItIsTouchedInTheBackground) {
+  MemoryRegion::Options options;
+  options.bytes = 48 * kMiB;
+  options.background = true;
+  const auto region = std::move(*MemoryRegion::make(options));
+  std::memset(region->data(), 0x5a, region->size());
+  region->wait_until_touched();
+  EXPECT_EQ(MemoryRegion::untouched_bytes_of_all(), 0u);
+  std::vector<unsigned char> present(region->size() / 4096);
+  ASSERT_EQ(mincore(region->data(), region->size(), present.data()), 0);
+  for (const unsigned char page : present) ASSERT_EQ(page & 1, 1);
+  for (std::uint64_t at = 0; at < region->size(); at += 512) ASSERT_EQ(region->data()[at], std::byte{0x5a});
+  options.bytes = 4 * kGiB;  // ends before it is touched, and what it never took is nobody's any more
+  std::move(*MemoryRegion::make(options)).reset();
+  EXPECT_EQ(MemoryRegion::untouched_bytes_of_all(), 0u);
+}
+
+// What was promised and is not there is found at start, not when the data path comes to it.
+TEST(MemoryDeath, MemoryThatIsRefusedInTheBackgroundEndsTheProcessWithOneLine) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        auto region = std::move(*MemoryRegion::make({.bytes = 1 * kGiB, .shareable = true, .background = true}));
+        if (ftruncate(region->descriptor(), 0) == 0) region->wait_until_touched();
+      },
+      testing::ExitedWithCode(1), "cairn: the system took back memory");
 }
 
 TEST(Memory, AShareableRegionCanBeMappedAgain) {
