@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "apps/machine.h"
+#include "apps/serve_options.h"
 #include "apps/verbs.h"
 #include "model/calibrate.h"
 #include "model/weights.h"
@@ -14,12 +15,24 @@ struct BenchEngineWords {
   std::uint32_t threads = 1, prefill_tokens = 512, decode_context = 64, rounds = 9;
   std::string isa;
   bool json = false;
-  Result<void> validate() const { return {}; }
+  Result<void> validate() const {
+    CAIRN_TRY_VOID(check_isa(isa));
+    if (threads > 256) return invalid("threads is " + std::to_string(threads) + ": 0 to 256");
+    if (rounds < 9 || rounds > 1000) return invalid("rounds is " + std::to_string(rounds) + ": 9 to 1000");
+    if (prefill_tokens == 0) return invalid("prefill_tokens is 0: at least 1");
+    if (decode_context == 0 || decode_context > prefill_tokens) {
+      return invalid("decode_context is " + std::to_string(decode_context) + ": 1 to prefill_tokens, " +
+                     std::to_string(prefill_tokens));
+    }
+    return {};
+  }
   template <class V>
   static void describe(V& v) {
     v.field("threads", &BenchEngineWords::threads, "compute threads; 0: all cores");
-    v.field("prefill_tokens", &BenchEngineWords::prefill_tokens, "tokens of the prompt");
-    v.field("decode_context", &BenchEngineWords::decode_context, "tokens in the pages while decoding");
+    v.field("prefill_tokens", &BenchEngineWords::prefill_tokens,
+            "tokens of the prompt; at most the context of the model");
+    v.field("decode_context", &BenchEngineWords::decode_context,
+            "tokens in the pages while decoding; at most prefill_tokens");
     v.field("rounds", &BenchEngineWords::rounds, "quiet ones, at least 9; up to twice as many are tried");
     v.field("isa", &BenchEngineWords::isa, "kernels to use: avx512, avx2, scalar; empty: the best this machine has");
     v.field("json", &BenchEngineWords::json, "the figures as JSON");
@@ -68,16 +81,22 @@ int run_bench_engine(const VerbInput& input) {
                               {"cairn bench engine MODEL_DIR [options]",
                                "Measures prefill and decode of a model against this machine's own limits: F, the "
                                "register rate of the unit that the kernels use, "
-                               "and R, the DRAM read rate, at the same thread count and in the same process."},
+                               "and R, the DRAM read rate, at the same thread count and in the same process.",
+                               "cairn bench engine models/SmolLM2-135M-Instruct --threads 2"},
                               1);
   if (parsed.done) return parsed.status;
   const Result<std::unique_ptr<ModelWeights>> weights = ModelWeights::load(parsed.loaded.positional[0]);
   if (!weights) return fail(weights.error());
   const ModelSpec& spec = (*weights)->spec();
+  if (words.prefill_tokens > spec.context) {
+    return wrong_words(invalid("prefill_tokens is " + std::to_string(words.prefill_tokens) +
+                               ": this model's context has " + std::to_string(spec.context) + " tokens"));
+  }
   const Result<BlockLayout> layout = BlockLayout::make({.geometry = spec.kv_geometry()});
   if (!layout) return fail(layout.error());
-  const Result<std::unique_ptr<Forward>> forward = Forward::make(
-      **weights, *layout, {.threads = words.threads, .step_tokens_max = words.prefill_tokens, .isa = words.isa});
+  const ForwardConfig config{.threads = words.threads, .step_tokens_max = words.prefill_tokens, .isa = words.isa};
+  if (const Result<void> fits = check_forward_memory(spec, config, "prefill_tokens"); !fits) return fail(fits.error());
+  const Result<std::unique_ptr<Forward>> forward = Forward::make(**weights, *layout, config);
   if (!forward) return fail(forward.error());
   const Result<ForwardRates> rates = measure_forward(**forward, spec, *layout,
                                                      {.prefill_tokens = words.prefill_tokens,

@@ -14,12 +14,14 @@ int run_bench_tier(const VerbInput& input) {
   OptionSet options;
   options.add("", "What to measure", bench);
   options.add("store", "The store under test", bench.store);
+  options.drop("store", "path");  // DIR says it
   const Parsed parsed = parse(
       options, input,
       {"cairn bench tier DIR [options]",
        "Puts, gets and looks up blocks in a new directory under DIR, which is removed afterwards, and runs fio on "
        "the same file system between the rounds. Says whether I/O was direct and what the device really moved; a "
-       "read that the page cache served is labelled so and says nothing about the disk."},
+       "read that the page cache served is labelled so and says nothing about the disk.",
+       "cairn bench tier /mnt/kv --data-bytes 8GiB"},
       1);
   if (parsed.done) return parsed.status;
   bench.store.path = parsed.loaded.positional[0];

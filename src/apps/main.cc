@@ -1,8 +1,16 @@
 // cairn VERB ...: finds the verb and leaves the rest to it.
+#include <signal.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <system_error>
 
+#include "apps/serve_options.h"
 #include "apps/verbs.h"
 
 namespace cairn {
@@ -28,6 +36,37 @@ int list(std::string_view prefix, std::FILE* to) {
   }
   std::fprintf(to, "\nMain job: cairn serve MODEL_DIR --store file:///srv/kv\n");
   return 0;
+}
+
+// One environment serves all verbs: what `serve` understands is nobody's mistake.
+std::vector<std::string> settings_of_serve() {
+  ServeOptions serve;
+  OptionSet options;
+  serve.bind(options);
+  std::vector<std::string> names;
+  for (const Option& option : options.options()) names.push_back(options.variable_of(option));
+  return names;
+}
+
+// Out of memory, wherever it happens: one line, as for any other failure.
+[[noreturn]] void end_without_memory() {
+  static constexpr std::string_view kLine = "cairn: out of memory or threads: give it less, or lift the limit\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kLine.data(), kLine.size());
+  _exit(1);
+}
+
+[[noreturn]] void on_terminate() {
+  try {
+    if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
+    if (std::uncaught_exceptions() > 0) end_without_memory();  // a thread that could not be started
+  } catch (const std::bad_alloc&) {
+    end_without_memory();
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::resource_unavailable_try_again || error.code() == std::errc::not_enough_memory)
+      end_without_memory();
+  } catch (...) {
+  }
+  std::abort();
 }
 
 bool is_help(std::string_view word) { return word == "--help" || word == "-h" || word == "help"; }
@@ -61,7 +100,9 @@ int dispatch(const std::vector<std::string>& words, const Variables& variables) 
 std::span<const Command> commands() { return kCommands; }
 
 int fail(const Error& error) {
-  std::fprintf(stderr, "cairn: %s\n", error.detail.c_str());
+  std::string line = error.detail;
+  std::ranges::replace_if(line, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  std::fprintf(stderr, "cairn: %s\n", line.c_str());
   return 1;
 }
 
@@ -72,7 +113,7 @@ int wrong_words(const Error& error) {
 
 Parsed parse(OptionSet& options, const VerbInput& input, const HelpHead& head, std::size_t least, std::size_t most) {
   Parsed parsed;
-  Result<Loaded> loaded = load_options(options, {input.words, input.variables});
+  Result<Loaded> loaded = load_options(options, {input.words, input.variables, head.file, settings_of_serve()});
   if (!loaded) return parsed.done = true, parsed.status = wrong_words(loaded.error()), parsed;
   parsed.loaded = std::move(*loaded);
   if (parsed.loaded.help) {
@@ -80,10 +121,13 @@ Parsed parse(OptionSet& options, const VerbInput& input, const HelpHead& head, s
     parsed.done = true;
     return parsed;
   }
-  for (const std::string& notice : parsed.loaded.notices) std::fprintf(stderr, "cairn: note: %s\n", notice.c_str());
-  if (parsed.loaded.positional.size() < least || parsed.loaded.positional.size() > most) {
+  const auto& words = parsed.loaded.positional;
+  if (words.size() >= least && words.size() <= most && std::ranges::find(words, "") != words.end()) {
     parsed.done = true;
-    parsed.status = wrong_words(invalid("the words do not fit: " + head.usage));
+    parsed.status = wrong_words(invalid("a word is empty; as in: " + head.example));
+  } else if (parsed.loaded.positional.size() < least || parsed.loaded.positional.size() > most) {
+    parsed.done = true;
+    parsed.status = wrong_words(invalid("the words do not fit: " + head.usage + "; such as: " + head.example));
   }
   return parsed;
 }
@@ -91,6 +135,8 @@ Parsed parse(OptionSet& options, const VerbInput& input, const HelpHead& head, s
 }  // namespace cairn
 
 int main(int argc, char** argv) {
+  std::set_terminate(cairn::on_terminate);
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit on file size is an error of a write
   const int status = cairn::dispatch({argv + 1, argv + argc}, cairn::environment());
   // What was printed into a full disk was not printed.
   if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && status == 0)

@@ -13,6 +13,9 @@
 
 namespace cairn {
 
+// kInvalid unless `isa` is empty or names kernels that are built in, whether or not this machine runs them.
+Result<void> check_isa(const std::string& isa);
+
 struct ServeWords {
   std::optional<std::uint64_t> ram_bytes;
   std::vector<std::string> stores;
@@ -27,7 +30,8 @@ struct ServeWords {
     v.field("ram_bytes", &ServeWords::ram_bytes,
             "host RAM tier; 0: none; unset: an eighth of the free memory, at most 4 GiB");
     v.field("stores", &ServeWords::stores,
-            "file:///path?durability=none&read_bytes_per_s=100MB&latency_us=1000; fastest first");
+            "directory or shared mount as file:///path or /path, fastest first; its settings stand in the URL: "
+            "file:///path?durability=none&read_bytes_per_s=100MB");
     v.field("chunk_tokens", &ServeWords::chunk_tokens, "tokens of a stored block; 0: the store's, 256 in a new one");
     v.field("shard_layers", &ServeWords::shard_layers,
             "layers of a cell of the store's grid; 0: the store's, all in a new one");
@@ -45,6 +49,8 @@ struct ServeOptions {
 
   ServeOptions();  // defaults that follow from this machine
   void bind(OptionSet& options);
+  // What the structs cannot judge alone, after they were validated; reads no file.
+  Result<void> check() const;
 };
 
 }  // namespace cairn

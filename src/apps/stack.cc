@@ -29,6 +29,7 @@ Result<void> Stack::load_model(const StackPaths& paths, const ServeOptions& opti
   CAIRN_TRY(const BlockLayout layout, BlockLayout::make(layout_spec(weights_->spec(), options.words)));
   const ForwardConfig config{
       .threads = options.engine.threads, .step_tokens_max = options.engine.step_tokens_max, .isa = options.words.isa};
+  CAIRN_TRY_VOID(check_forward_memory(weights_->spec(), config, "step_tokens_max"));
   CAIRN_TRY(forward_, Forward::make(*weights_, layout, config));
   return {};
 }

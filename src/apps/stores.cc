@@ -1,6 +1,10 @@
 #include "apps/stores.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <filesystem>
+#include <set>
 
 #include "apps/machine.h"
 #include "config/store_url.h"
@@ -49,18 +53,43 @@ std::uint64_t largest_block(const BlockLayout& layout) {
   return bytes;
 }
 
+// Two ways to the same directory would be two tiers that write the same files.
+Result<void> refuse_twice(const std::string& path, std::vector<struct stat>& opened) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return {};  // opening it has said all there is to say
+  for (const struct stat& other : opened) {
+    if (other.st_dev == status.st_dev && other.st_ino == status.st_ino)
+      return invalid("stores: " + path + " is the same directory as a store before it; name each once");
+  }
+  opened.push_back(status);
+  return {};
+}
+
 }  // namespace
+
+Result<void> check_stores(const std::vector<std::string>& stores) {
+  std::set<std::string> paths;
+  for (const std::string& text : stores) {
+    const Result<FileStore> store = parse_store(text);
+    if (!store) return Error{store.error().code, "stores: " + store.error().detail};
+    const std::string path = std::filesystem::path(store->config.path).lexically_normal().string();
+    if (!paths.insert(path).second) return invalid("stores: " + path + " is given twice; name each store once");
+  }
+  return {};
+}
 
 Result<OpenedTiers> open_tiers(const ServeWords& words, std::uint64_t ram_bytes, StoreIdentity identity,
                                const std::string& model_name, const StoreDeps& deps) {
   OpenedTiers opened;
   opened.identity = std::move(identity);
   bool chunk_set = words.chunk_tokens != 0, grid_set = words.shard_layers != 0 || words.shard_kv_heads != 0;
+  std::vector<struct stat> directories;
   for (const std::string& text : words.stores) {
     CAIRN_TRY(FileStore store, parse_store(text));
     const FileTierDeps file_deps{deps.clock, deps.log};
     StoreWish wish{opened.identity, chunk_set, grid_set, model_name, std::string("cairn ") + CAIRN_VERSION};
     CAIRN_TRY(OpenedStore directory, open_store(store.config, wish, file_deps));
+    CAIRN_TRY_VOID(refuse_twice(store.config.path, directories));
     opened.identity = directory.identity;
     chunk_set = grid_set = true;  // the first store decides; the next ones must agree
     opened.descriptions.push_back(store.shown + (directory.read_only ? " (read-only)" : ""));

@@ -1,11 +1,12 @@
 #include "config/load.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <set>
 
 #include "config/nearest.h"
@@ -44,8 +45,8 @@ struct Arguments {
 
 class ArgumentReader {
  public:
-  ArgumentReader(OptionSet& options, const std::vector<std::string>& arguments)
-      : options_(options), arguments_(arguments) {}
+  ArgumentReader(OptionSet& options, const LoadInput& input)
+      : options_(options), arguments_(input.arguments), file_(input.file) {}
 
   Result<Arguments> read() {
     if (arguments_.size() > kArgumentsMax) return invalid("more than 4096 arguments");
@@ -75,8 +76,10 @@ class ArgumentReader {
     std::string name = text.substr(0, equals);
     std::replace(name.begin(), name.end(), '_', '-');
     const std::string shown = "--" + name;
-    if (name == "config") {
+    if (name == "config" && file_ == ConfigFile::kRead) {
+      if (!out_.config_file.empty()) return invalid("--config is given twice");
       CAIRN_TRY(out_.config_file, value_of(shown, text, equals));
+      if (out_.config_file.empty()) return invalid("--config is empty; it names a file, such as --config cairn.yaml");
       return {};
     }
     Option* option = options_.find_flag(name);
@@ -111,19 +114,42 @@ class ArgumentReader {
 
   OptionSet& options_;
   const std::vector<std::string>& arguments_;
+  ConfigFile file_;
   std::size_t at_ = 0;
   Arguments out_;
 };
 
-Result<std::string> read_file(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kConfigFileBytesMax + 1, '\0');
-  if (file) file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.is_open() || file.bad() || (file.fail() && !file.eof())) {
-    return invalid(path + ": cannot read the configuration: " + std::strerror(errno == 0 ? EIO : errno));
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
   }
-  text.resize(static_cast<std::size_t>(file.gcount()));
+  int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+// At most one byte more than a configuration may have. O_NONBLOCK: a FIFO must not wait for its writer.
+Result<std::string> read_file(const std::string& path) {
+  const auto failed = [&path] { return invalid(path + ": cannot read the configuration: " + std::strerror(errno)); };
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status{};
+  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) return failed();
+  if (!S_ISREG(status.st_mode)) return invalid(path + ": the configuration is not a regular file");
+  std::string text(kConfigFileBytesMax + 1, '\0');
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t got = ::read(file.number(), text.data() + done, text.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed();
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  text.resize(done);
   return text;
 }
 
@@ -136,7 +162,11 @@ Result<void> apply_setting(OptionSet& options, const FileSetting& setting, const
                    did_you_mean(setting.name, options.section_names()));
   }
   Option* option = options.find(setting.section, setting.name);
-  if (option != nullptr) return assign(*option, setting.values, {Origin::Kind::kFile, where});
+  if (option != nullptr) {
+    if (setting.is_list && option->kind != OptionKind::kList)
+      return invalid(where + ": " + option->path() + " takes one value, not a list");
+    return assign(*option, setting.values, {Origin::Kind::kFile, where});
+  }
   if (setting.section.empty() && options.has_section(setting.name)) {
     return invalid(where + ": " + setting.name + " is a section; put `name: value` lines below it");
   }
@@ -161,16 +191,36 @@ Result<void> apply_file(OptionSet& options, const std::string& path) {
   return {};
 }
 
-Result<void> apply_variables(OptionSet& options, const Variables& variables, std::vector<std::string>& notices) {
+// What an orchestrator derives from the name of a service: CAIRN_SERVICE_HOST, CAIRN_PORT_8000_TCP_ADDR.
+bool names_service(std::string_view variable) {
+  if (variable.ends_with("_SERVICE_HOST") || variable.find("_SERVICE_PORT") != std::string_view::npos) return true;
+  if (variable.ends_with("_PORT")) return true;
+  for (auto at = variable.find("_PORT_"); at != std::string_view::npos; at = variable.find("_PORT_", at + 1)) {
+    if (at + 6 < variable.size() && variable[at + 6] >= '0' && variable[at + 6] <= '9') return true;
+  }
+  return false;
+}
+
+// A near miss is a mistyped setting; anything further off is somebody else's variable.
+Result<void> refuse_near_miss(const OptionSet& options, const std::string& name) {
+  if (names_service(name)) return {};
   std::vector<std::string> valid;
-  for (const Option& option : options.options()) valid.push_back(options.variable_of(option));
+  for (const Option& option : options.options())
+    valid.push_back(options.variable_of(option).substr(kVariablePrefix.size()));
+  const std::string nearest = nearest_name(name.substr(kVariablePrefix.size()), valid);
+  if (nearest.empty()) return {};
+  return invalid(name + ": no such variable; did you mean \"" + std::string(kVariablePrefix) + nearest + "\"?");
+}
+
+Result<void> apply_variables(OptionSet& options, const LoadInput& input) {
   std::set<const Option*> seen;
-  for (const auto& [name, value] : variables) {
+  for (const auto& [name, value] : input.variables) {
     if (!name.starts_with(kVariablePrefix) || name == kConfigVariable) continue;
     Option* option = options.find_variable(name);
     if (option == nullptr) {
-      const std::string hint = did_you_mean(name, valid);
-      if (!hint.empty()) notices.push_back(name + ": no such variable" + hint);
+      const auto& others = input.foreign_variables;
+      if (std::find(others.begin(), others.end(), name) == others.end())
+        CAIRN_TRY_VOID(refuse_near_miss(options, name));
       continue;
     }
     if (!seen.insert(option).second) return invalid(name + ": " + option->path() + " is set by two variables");
@@ -201,15 +251,17 @@ std::string variable_or(const Variables& variables, std::string_view name, std::
 }
 
 Result<Loaded> load_options(OptionSet& options, const LoadInput& input) {
-  CAIRN_TRY(Arguments arguments, ArgumentReader(options, input.arguments).read());
+  CAIRN_TRY(Arguments arguments, ArgumentReader(options, input).read());
   Loaded loaded;
   loaded.help = arguments.help;
   loaded.positional = std::move(arguments.positional);
   loaded.config_file = arguments.config_file;
   if (loaded.help) return loaded;
-  if (loaded.config_file.empty()) loaded.config_file = variable_or(input.variables, kConfigVariable, "");
-  if (!loaded.config_file.empty()) CAIRN_TRY_VOID(apply_file(options, loaded.config_file));
-  CAIRN_TRY_VOID(apply_variables(options, input.variables, loaded.notices));
+  if (input.file == ConfigFile::kRead) {
+    if (loaded.config_file.empty()) loaded.config_file = variable_or(input.variables, kConfigVariable, "");
+    if (!loaded.config_file.empty()) CAIRN_TRY_VOID(apply_file(options, loaded.config_file));
+  }
+  CAIRN_TRY_VOID(apply_variables(options, input));
   for (Given& given : arguments.given) {
     CAIRN_TRY_VOID(assign(*given.option, given.values, {Origin::Kind::kFlag, given.flag}));
   }

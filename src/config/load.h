@@ -17,11 +17,12 @@ using Variables = std::vector<std::pair<std::string, std::string>>;
 struct LoadInput {
   std::vector<std::string> arguments;  // without program and verb
   Variables variables;                 // see environment(); only CAIRN_* ones are looked at
+  ConfigFile file = ConfigFile::kRead;
+  std::vector<std::string> foreign_variables = {};  // settings of other verbs: known, not used
 };
 
 struct Loaded {
   std::vector<std::string> positional;  // in order
-  std::vector<std::string> notices;     // one line each, for people: unknown CAIRN_* variables
   std::string config_file;              // empty: none
   bool help = false;                    // --help or -h was given; nothing was validated
 };
@@ -31,8 +32,9 @@ Variables environment();
 std::string variable_or(const Variables& variables, std::string_view name, std::string_view fallback);
 
 // Fills the bound structs. Errors are one line: where, which setting, what is wrong, what would be right. Unknown keys
-// of the file and unknown flags are errors with the nearest valid name. An unknown CAIRN_* variable is only a notice:
-// orchestrators invent such names (CAIRN_SERVICE_HOST) from the names of services.
+// of the file and unknown flags are errors with the nearest valid name; so is a CAIRN_* variable that nearly is one.
+// One that resembles nothing is left alone: orchestrators invent such names (CAIRN_SERVICE_HOST) from those of
+// services.
 Result<Loaded> load_options(OptionSet& options, const LoadInput& input);
 
 }  // namespace cairn

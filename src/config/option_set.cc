@@ -63,6 +63,11 @@ void OptionSet::append(Option option) {
   options_.push_back(std::move(option));
 }
 
+void OptionSet::drop(std::string_view section, std::string_view name) {
+  const auto dropped = std::erase_if(options_, [&](const Option& o) { return o.section == section && o.name == name; });
+  CAIRN_CHECK(dropped == 1, "only what was bound is dropped");
+}
+
 Option* OptionSet::find(std::string_view section, std::string_view name) {
   const auto found = std::find_if(options_.begin(), options_.end(),
                                   [&](const Option& o) { return o.section == section && o.name == name; });

@@ -19,6 +19,9 @@ struct Origin {
 };
 std::string to_string(const Origin& origin);
 
+// Whether a verb has settings that a file may hold (--config, CAIRN_CONFIG), or takes flags and variables only.
+enum class ConfigFile : std::uint8_t { kRead, kNone };
+
 struct Option {
   std::string section, name, help;  // section "": the top level of the file
   OptionKind kind = OptionKind::kText;
@@ -46,6 +49,9 @@ class OptionSet {
   }
   // A section of the file that belongs to another verb: accepted unread.
   void add_foreign_section(std::string section) { foreign_.push_back(std::move(section)); }
+
+  // Takes back a bound field that this program fills itself.
+  void drop(std::string_view section, std::string_view name);
 
   const std::vector<Option>& options() const { return options_; }
   Option* find(std::string_view section, std::string_view name);

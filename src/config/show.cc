@@ -84,7 +84,7 @@ std::string placeholder(const Option& option) {
     case OptionKind::kText:
       return " TEXT";
     case OptionKind::kList:
-      return " TEXT ...";
+      return " TEXT";
     case OptionKind::kChoice:
       break;
   }
@@ -111,6 +111,25 @@ void append_wrapped(std::string& out, std::string line, const std::string& words
     at = end + 1;
   }
   out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+}
+
+std::string help_tail(const OptionSet& options, const HelpHead& head) {
+  if (options.options().empty()) return "";
+  const bool file = head.file == ConfigFile::kRead;
+  const Option& sample = options.options().front();
+  std::string out = "\nA later source wins: defaults, " + std::string(file ? "file, " : "") + "variables, flags.";
+  const auto is_switch = [](const Option& option) { return option.kind == OptionKind::kSwitch; };
+  if (std::ranges::any_of(options.options(), is_switch)) out += " A switch is turned off by --no-NAME.";
+  out += "\nEach flag is also a " + std::string(file ? "setting of the file and a " : "") + "variable: --" +
+         options.flag_of(sample) + " is " + (file ? "`" + sample.path() + "` and " : "") + options.variable_of(sample) +
+         ".";
+  for (const Option& option : options.options()) {
+    if (option.kind != OptionKind::kList) continue;
+    const std::string flag = "--" + options.flag_of(option);
+    return out + "\nA flag that may repeat is a list elsewhere: " + flag + " A " + flag + " B is " +
+           (file ? option.path() + ": [A, B] and " : "") + options.variable_of(option) + "=A,B.\n";
+  }
+  return out + "\n";
 }
 
 }  // namespace
@@ -154,15 +173,20 @@ std::string show_text(const OptionSet& options) {
 std::string show_yaml(const OptionSet& options) {
   std::string out;
   for (const OptionSet::Group& group : options.groups()) {
-    if (!group.section.empty()) out += group.section + ":\n";
+    std::string lines;
+    bool any = false;
     for (const Option& option : options.options()) {
       if (option.section != group.section) continue;
       const std::string value = yaml_value(option);
+      const bool comment = value.empty() || option.get() != shown_values(option);
+      any = any || !comment;
       std::string line = group.section.empty() ? "" : "  ";
-      line += value.empty() ? "# " + option.name + ": unset" : option.name + ": " + value;
+      line += (comment ? "# " : "") + option.name + ": " + (value.empty() ? "unset" : value);
       if (line.size() < kShowColumn) line.resize(kShowColumn, ' ');
-      out += line + " # " + to_string(option.origin) + "\n";
+      lines += line + " # " + to_string(option.origin) + "\n";
     }
+    if (!group.section.empty() && !lines.empty()) out += (any ? "" : "# ") + group.section + ":\n";
+    out += lines;
   }
   return out;
 }
@@ -179,25 +203,25 @@ std::string show_json(const OptionSet& options) {
 std::string help_text(const OptionSet& options, const HelpHead& head) {
   std::string out = "usage: " + head.usage + "\n";
   if (!head.summary.empty()) out += "\n" + head.summary + "\n";
+  if (!head.example.empty()) out += "\nExample: " + head.example + "\n";
   for (const OptionSet::Group& group : options.groups()) {
-    out += "\n" + group.title + (group.section.empty() ? "" : " (section `" + group.section + "` of the file)") + "\n";
+    std::string lines;
     for (const Option& option : options.options()) {
       if (option.section != group.section) continue;
-      std::string words = option.help;
+      const bool list = option.kind == OptionKind::kList;
+      std::string words = option.help + (list ? "; may repeat" : "");
       if (!option.secret && !option.default_text.empty()) words += " [" + option.default_text + "]";
-      append_wrapped(out, "  --" + options.flag_of(option) + placeholder(option), words);
+      append_wrapped(lines, "  --" + options.flag_of(option) + placeholder(option), words);
     }
+    if (lines.empty()) continue;
+    const bool section = !group.section.empty() && head.file == ConfigFile::kRead;
+    out += "\n" + group.title + (section ? " (section `" + group.section + "` of the file)" : "") + "\n" + lines;
   }
   out += "\nEverywhere\n";
-  append_wrapped(out, "  --config FILE", "YAML file with these settings; CAIRN_CONFIG names it too");
+  if (head.file == ConfigFile::kRead)
+    append_wrapped(out, "  --config FILE", "YAML file with these settings; CAIRN_CONFIG names it too");
   append_wrapped(out, "  --help", "this text");
-  out += "\nA later source wins: defaults, file, variables, flags. Switches are turned off by --no-NAME.";
-  if (!options.options().empty()) {
-    const Option& sample = options.options().front();
-    out += "\nEach flag is also a setting of the file and a variable: --" + options.flag_of(sample) + " is `" +
-           sample.path() + "` and " + options.variable_of(sample) + ".";
-  }
-  return out + "\n";
+  return out + help_tail(options, head);
 }
 
 }  // namespace cairn

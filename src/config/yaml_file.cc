@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <set>
 
 namespace cairn {
@@ -73,8 +74,17 @@ Result<std::vector<FileSetting>> read_yaml(std::string_view text, const std::str
   if (text.size() > kConfigFileBytesMax) {
     return invalid(file + ": larger than " + std::to_string(kConfigFileBytesMax) + " bytes; is this a configuration?");
   }
+  if (const auto zero = text.find('\0'); zero != std::string_view::npos) {
+    const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(zero), '\n') + 1;
+    return invalid(file + ":" + std::to_string(line) + ": a NUL byte; a configuration is text");
+  }
   try {
-    return Reader(file).read(YAML::Load(std::string(text)));
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1) {
+      return invalid(file + ":" + std::to_string(documents[1].Mark().line + 1) +
+                     ": a second document begins; keep one in a file");
+    }
+    return Reader(file).read(documents.empty() ? YAML::Node() : documents[0]);
   } catch (const YAML::Exception& error) {
     return invalid(file + ":" + std::to_string(error.mark.line + 1) + ": not valid YAML: " + error.msg);
   } catch (const std::exception& error) {

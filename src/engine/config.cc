@@ -18,7 +18,7 @@ Result<void> EngineConfig::validate() const {
   CAIRN_TRY_VOID(within("step_tokens_max", step_tokens_max, 1, 65536));
   CAIRN_TRY_VOID(within("sequences_max", sequences_max, 1, 65536));
   CAIRN_TRY_VOID(within("queue_max", queue_max, 1, 1u << 20));
-  CAIRN_TRY_VOID(within("threads", threads, 0, 1024));
+  CAIRN_TRY_VOID(within("threads", threads, 0, 256));
   if (sequences_max > step_tokens_max) {
     return invalid("sequences_max is " + std::to_string(sequences_max) + "; it must not exceed step_tokens_max, " +
                    std::to_string(step_tokens_max) + ", since each sequence needs a token of every step");

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <new>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -189,15 +190,14 @@ double decode_bytes_of(const ModelSpec& spec, std::uint32_t context) {
   return 2.0 * (weights + kv);
 }
 
-Result<ForwardRates> measure_forward(Forward& forward, const ModelSpec& spec, const BlockLayout& layout,
-                                     const MeasureOptions& options) {
-  CAIRN_TRY_VOID(check_options(options));
-  CAIRN_TRY(const KernelTable* kernels, select_kernels(forward.isa()));
+namespace {
+ForwardRates measured(Forward& forward, const ModelSpec& spec, const BlockLayout& layout, const MeasureOptions& options,
+                      const KernelTable& table) {
   Subject subject(forward, spec, layout, options.prefill_tokens);
   subject.run(0, options.prefill_tokens, 1);  // warm
   ForwardRates rates;
   rates.threads = forward.threads();
-  const std::vector<Round> rounds = take_rounds(subject, *kernels, options, rates);
+  const std::vector<Round> rounds = take_rounds(subject, table, options, rates);
   rates.rounds = static_cast<std::uint32_t>(rounds.size());
   std::vector<double> prefill, decode;
   for (std::size_t i = 0; i < options.rounds; ++i) {
@@ -210,6 +210,21 @@ Result<ForwardRates> measure_forward(Forward& forward, const ModelSpec& spec, co
   rates.decode_tokens = 1.0 / median(decode);
   rates.decode_bytes = decode_bytes_of(spec, options.decode_context) / median(decode);
   return rates;
+}
+}  // namespace
+
+Result<ForwardRates> measure_forward(Forward& forward, const ModelSpec& spec, const BlockLayout& layout,
+                                     const MeasureOptions& options) {
+  CAIRN_TRY_VOID(check_options(options));
+  CAIRN_TRY(const KernelTable* const kernels, select_kernels(forward.isa()));
+  try {
+    return measured(forward, spec, layout, options, *kernels);
+  } catch (const std::bad_alloc&) {
+    const std::size_t sample = options.read_bytes != 0 ? options.read_bytes : dram_sample_bytes();
+    return Error{ErrorCode::kExhausted, "out of memory: measuring takes " + format_bytes(sample) +
+                                            " to read and the KV of " + std::to_string(options.prefill_tokens) +
+                                            " tokens: measure fewer, or lift the limit"};
+  }
 }
 
 }  // namespace cairn

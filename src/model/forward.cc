@@ -1,9 +1,12 @@
 #include "model/forward.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
+#include <system_error>
 #include <thread>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "model/forward_state.h"
 #include "model/kernel_select.h"
@@ -35,6 +38,10 @@ Result<void> check_shape(const ModelSpec& spec, const BlockLayout& layout, const
   if (config.step_tokens_max == 0) return invalid("step_tokens_max must be at least 1");
   if (config.threads > kThreadsMax) return invalid("threads must be at most " + std::to_string(kThreadsMax));
   return {};
+}
+
+std::uint32_t threads_of(const ForwardConfig& config) {
+  return config.threads != 0 ? config.threads : std::clamp(std::thread::hardware_concurrency(), 1u, kThreadsMax);
 }
 
 class CpuForward final : public Forward {
@@ -216,13 +223,27 @@ std::span<const float> CpuForward::run(std::span<const ForwardSlice> slices, con
 
 }  // namespace
 
+std::uint64_t forward_bytes(const ModelSpec& spec, const ForwardConfig& config) {
+  const std::uint64_t weights = spec.linear_parameters() + std::uint64_t{spec.vocabulary} * spec.hidden;
+  return weights * sizeof(Bf16) + buffer_bytes(spec, config.step_tokens_max, threads_of(config));
+}
+
 Result<std::unique_ptr<Forward>> Forward::make(const ModelWeights& weights, const BlockLayout& layout,
                                                const ForwardConfig& config) {
   CAIRN_TRY_VOID(check_shape(weights.spec(), layout, config));
   CAIRN_TRY(const KernelTable* kernels, select_kernels(config.isa));
-  std::uint32_t threads = config.threads;
-  if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency(), 1u, kThreadsMax);
-  return std::unique_ptr<Forward>(std::make_unique<CpuForward>(weights, layout, config, *kernels, threads));
+  const std::uint32_t threads = threads_of(config);
+  try {
+    return std::unique_ptr<Forward>(std::make_unique<CpuForward>(weights, layout, config, *kernels, threads));
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kExhausted,
+                 "out of memory: weights and a step of " + std::to_string(config.step_tokens_max) + " tokens need " +
+                     format_bytes(forward_bytes(weights.spec(), config)) +
+                     ", more than this process may take: fewer tokens a step, or lift the limit"};
+  } catch (const std::system_error&) {
+    return Error{ErrorCode::kExhausted,
+                 std::to_string(threads) + " compute threads cannot be started: use fewer, or lift the limit"};
+  }
 }
 
 }  // namespace cairn

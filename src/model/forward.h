@@ -16,6 +16,7 @@
 namespace cairn {
 
 class ModelWeights;  // model/weights.h
+struct ModelSpec;    // model/spec.h
 
 // The engine's device KV pool as kernels see it: page p starts at base + p × page_stride; inside, BlockLayout's page.
 struct PagePool {
@@ -41,9 +42,13 @@ struct ForwardConfig {
   std::string_view isa;                 // "", "scalar", "avx2", "avx512": CAIRN_ISA, resolved by config
 };
 
+// Memory that a forward takes: packed weights and the buffers of one step.
+std::uint64_t forward_bytes(const ModelSpec& spec, const ForwardConfig& config);
+
 // Owned by the engine's step thread: one run at a time. Blocks until the step is computed; spawns its own workers.
 class Forward {
  public:
+  // kInvalid: a shape or setting that is not served; kExhausted: not enough memory or threads.
   static Result<std::unique_ptr<Forward>> make(const ModelWeights& weights, const BlockLayout& layout,
                                                const ForwardConfig& config);
   virtual ~Forward() = default;

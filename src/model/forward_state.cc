@@ -73,6 +73,15 @@ Buffers make_buffers(const PackedModel& model, const AttentionShape& shape, std:
   return b;
 }
 
+std::uint64_t buffer_bytes(const ModelSpec& spec, std::size_t tokens_max, std::uint32_t threads) {
+  const std::uint64_t query = std::uint64_t{spec.query_heads} * spec.head_dim;
+  const std::uint64_t padded_query = std::uint64_t{spec.query_heads} * round_up(spec.head_dim, kBlockK);
+  const std::uint64_t of_token = 3 * round_up(spec.hidden, kBlockK) +
+                                 round_up(query + 2ull * spec.kv_heads * spec.head_dim, kPanelColumns) + padded_query +
+                                 round_up(query, kBlockK) + round_up(spec.intermediate, kBlockK) + spec.head_dim;
+  return sizeof(float) * (tokens_max * of_token + threads * (kGateUpScratch + spec.head_dim));
+}
+
 StepPlan plan_step(std::span<const ForwardSlice> slices, const PagePool& pool, std::size_t page_tokens,
                    std::size_t group) {
   StepPlan plan;

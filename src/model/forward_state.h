@@ -48,6 +48,9 @@ struct Buffers {
 Buffers make_buffers(const PackedModel& model, const AttentionShape& shape, std::size_t tokens_max,
                      std::uint32_t threads);
 
+// Bytes of what make_buffers takes, small change of the threads aside.
+std::uint64_t buffer_bytes(const ModelSpec& spec, std::size_t tokens_max, std::uint32_t threads);
+
 // One token of the step, in the order of the batch.
 struct TokenPlace {
   TokenId token;

@@ -188,7 +188,8 @@ Result<std::vector<Bf16>> convert(const GgufFile& gguf, const GgufTensor& tensor
 }
 
 // One tensor in memory at a time.
-Result<ImportSummary> write_weights(const GgufFile& gguf, const Shape& shape, const std::filesystem::path& path) {
+Result<ImportSummary> write_weights(const GgufFile& gguf, const Shape& shape, const std::filesystem::path& path,
+                                    const std::stop_token& stop) {
   const std::vector<Mapping> mappings = all_mappings(shape);
   if (mappings.size() != gguf.tensors().size()) {
     return invalid("GGUF has " + std::to_string(gguf.tensors().size()) + " tensors; this architecture has " +
@@ -205,6 +206,7 @@ Result<ImportSummary> write_weights(const GgufFile& gguf, const Shape& shape, co
   }
   CAIRN_TRY(SafetensorsWriter writer, SafetensorsWriter::create(path, std::move(shapes)));
   for (const Mapping& mapping : mappings) {
+    if (stop.stop_requested()) return Error{ErrorCode::kCancelled, "stopped; nothing was written"};
     CAIRN_TRY(const std::vector<Bf16> values, convert(gguf, *gguf.find(mapping.from), mapping, shape));
     CAIRN_TRY_VOID(writer.append(values));
   }
@@ -214,7 +216,8 @@ Result<ImportSummary> write_weights(const GgufFile& gguf, const Shape& shape, co
 
 }  // namespace
 
-Result<ImportSummary> model_import(const std::filesystem::path& gguf_path, const std::filesystem::path& model_dir) {
+Result<ImportSummary> model_import(const std::filesystem::path& gguf_path, const std::filesystem::path& model_dir,
+                                   std::stop_token stop) {
   CAIRN_TRY(const GgufFile gguf, GgufFile::open(gguf_path));
   CAIRN_TRY(const Shape shape, read_shape(gguf));
   CAIRN_TRY(const TokenizerTexts texts, import_tokenizer(gguf, shape.context));
@@ -224,7 +227,7 @@ Result<ImportSummary> model_import(const std::filesystem::path& gguf_path, const
   CAIRN_TRY_VOID(write_text_file(staged.path() / "generation_config.json", ids.dump(2) + "\n"));
   CAIRN_TRY_VOID(write_text_file(staged.path() / "tokenizer.json", texts.tokenizer));
   CAIRN_TRY_VOID(write_text_file(staged.path() / "tokenizer_config.json", texts.tokenizer_config));
-  CAIRN_TRY(const ImportSummary summary, write_weights(gguf, shape, staged.path() / "model.safetensors"));
+  CAIRN_TRY(const ImportSummary summary, write_weights(gguf, shape, staged.path() / "model.safetensors", stop));
   // What was written must be what the loader accepts, before anyone sees it.
   if (const auto loaded = ModelWeights::load(staged.path()); !loaded) {
     return Error{loaded.error().code, gguf_path.string() + " does not give a loadable model: " + loaded.error().detail};

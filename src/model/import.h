@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <stop_token>
 #include <string>
 
 #include "base/result.h"
@@ -17,8 +18,9 @@ struct ImportSummary {
 
 // Writes beside `model_dir` and renames at the end: the directory appears whole or not at all. Blocking; any thread.
 // kInvalid names what is not supported (architecture, tensor type, tokenizer, RoPE factors) or that `model_dir` exists;
-// kCorrupt: a malformed GGUF file; kUnavailable: the disk said no.
-Result<ImportSummary> model_import(const std::filesystem::path& gguf, const std::filesystem::path& model_dir);
+// kCorrupt: a malformed GGUF file; kUnavailable: the disk said no; kCancelled: `stop` was asked for, nothing is left.
+Result<ImportSummary> model_import(const std::filesystem::path& gguf, const std::filesystem::path& model_dir,
+                                   std::stop_token stop = {});
 
 struct TokenizerTexts {
   std::string tokenizer, tokenizer_config;  // contents of tokenizer.json and tokenizer_config.json

@@ -68,7 +68,7 @@ double nearly_normal(Random& random) {
   return (static_cast<double>(sum) - 2.0 * 65535.0) / 37836.6;  // 65536 / sqrt(3)
 }
 
-Result<void> write_weights(const InitOptions& options, const std::filesystem::path& path) {
+Result<void> write_weights(const InitOptions& options, const std::filesystem::path& path, const std::stop_token& stop) {
   const std::vector<PlannedTensor> planned = plan(options);
   std::vector<TensorShape> shapes;
   for (const PlannedTensor& tensor : planned) shapes.push_back(tensor.shape);
@@ -77,6 +77,7 @@ Result<void> write_weights(const InitOptions& options, const std::filesystem::pa
   for (const PlannedTensor& tensor : planned) {
     Random random(seeds.next());
     std::vector<Bf16> values(element_count(tensor.shape.shape).value_or(0));
+    if (stop.stop_requested()) return Error{ErrorCode::kCancelled, "stopped; nothing was written"};
     for (Bf16& value : values)
       value = bf16_from_f32(static_cast<float>(tensor.centre + tensor.spread * nearly_normal(random)));
     CAIRN_TRY_VOID(writer.append(values));
@@ -198,7 +199,7 @@ std::string byte_level_character(std::uint8_t byte) {
   return {static_cast<char>(0xc0 | (point >> 6)), static_cast<char>(0x80 | (point & 0x3f))};
 }
 
-Result<void> model_init(const InitOptions& options, const std::filesystem::path& model_dir) {
+Result<void> model_init(const InitOptions& options, const std::filesystem::path& model_dir, std::stop_token stop) {
   if (options.vocabulary < kInitVocabularyMin) {
     return invalid("vocabulary " + std::to_string(options.vocabulary) + " is too small; the byte tokens need " +
                    std::to_string(kInitVocabularyMin));
@@ -221,7 +222,7 @@ Result<void> model_init(const InitOptions& options, const std::filesystem::path&
                           {"pad_token", kSpecialTokens[0]},
                           {"chat_template", kChatTemplate}};
   CAIRN_TRY_VOID(write_text_file(staged.path() / "tokenizer_config.json", tokenizer.dump(2) + "\n"));
-  CAIRN_TRY_VOID(write_weights(options, staged.path() / "model.safetensors"));
+  CAIRN_TRY_VOID(write_weights(options, staged.path() / "model.safetensors", stop));
   if (const auto loaded = ModelWeights::load(staged.path()); !loaded) return loaded.error();
   return staged.publish();
 }

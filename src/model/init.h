@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <stop_token>
 
 #include "base/result.h"
 #include "model/spec.h"
@@ -28,8 +29,9 @@ struct InitOptions {
 };
 
 // Writes config.json, generation_config.json, model.safetensors, tokenizer.json and tokenizer_config.json; the
-// directory appears whole or not at all. Blocking. kInvalid: a shape that cannot be loaded, or `model_dir` exists.
-Result<void> model_init(const InitOptions& options, const std::filesystem::path& model_dir);
+// directory appears whole or not at all. Blocking. kInvalid: a shape that cannot be loaded, or `model_dir` exists;
+// kCancelled: `stop` was asked for, nothing is left.
+Result<void> model_init(const InitOptions& options, const std::filesystem::path& model_dir, std::stop_token stop = {});
 
 // The 256 characters by which byte-level tokenizers write bytes, as UTF-8: 'A' -> "A", ' ' -> "Ġ".
 std::string byte_level_character(std::uint8_t byte);

@@ -5,20 +5,20 @@
 #include <algorithm>
 
 #include "base/bytes.h"
-#include "base/check.h"
 
 namespace cairn {
 
 namespace {
-constexpr std::size_t kHugePage = 2 * kMiB;
+constexpr std::size_t kHugePage = 2 * kMiB, kBytesMax = std::size_t{1} << 47;
 }
 
 KernelMemory::KernelMemory(std::size_t bytes) {
   if (bytes == 0) return;
+  if (bytes > kBytesMax) throw KernelMemoryExhausted(bytes);
   const std::size_t unit = bytes >= kHugePage ? kHugePage : 4 * kKiB;
   const std::size_t wanted = round_up(bytes, unit), mapped = wanted + unit;
   void* raw = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  CAIRN_CHECK(raw != MAP_FAILED, "out of memory for kernels");
+  if (raw == MAP_FAILED) throw KernelMemoryExhausted(bytes);
   auto* begin = static_cast<std::byte*>(raw);
   auto* aligned = reinterpret_cast<std::byte*>(round_up(reinterpret_cast<std::uintptr_t>(begin), unit));
   if (aligned != begin) munmap(begin, static_cast<std::size_t>(aligned - begin));

@@ -3,16 +3,24 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <utility>
 #include <vector>
 
 namespace cairn {
 
+// The system maps no such region. Thrown while a forward or a measurement is made, and caught there.
+struct KernelMemoryExhausted : std::bad_alloc {
+  explicit KernelMemoryExhausted(std::size_t wanted) : bytes(wanted) {}
+  const char* what() const noexcept override { return "out of memory for kernels"; }
+  std::size_t bytes;
+};
+
 class KernelMemory {
  public:
   KernelMemory() = default;
-  explicit KernelMemory(std::size_t bytes);  // running out of memory ends the process
+  explicit KernelMemory(std::size_t bytes);  // throws KernelMemoryExhausted
   KernelMemory(KernelMemory&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   KernelMemory& operator=(KernelMemory&& other) noexcept {

@@ -14,6 +14,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::uint64_t kConfigBytesMax = 16ull << 20;
+constexpr double kPrefillRateMax = 1e12;
 constexpr std::uint64_t kCountMax = 1ull << 40;  // of anything in a query
 constexpr double kBytesMax = 9.2e18;
 
@@ -118,6 +119,12 @@ Result<SizedModel> model_of_config(const Json& config, const std::string& where)
   return model;
 }
 
+std::string decimal(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
 std::string in_gb(double bytes) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f GB", bytes / 1e9);
@@ -143,18 +150,15 @@ std::optional<std::string> out_of_memory(const SizedModel& model, const SizeQuer
   return text;
 }
 
+Result<void> positive(const char* name, std::uint64_t value) {
+  if (value != 0 && value <= kCountMax) return {};
+  return invalid(std::string(name) + " is " + std::to_string(value) + "; it must be 1 to 2^40");
+}
+
 Result<void> check(const SizedModel& model, const SizeQuery& query) {
-  const std::pair<const char*, std::uint64_t> needed[] = {{"layers", model.layers},
-                                                          {"KV values per layer", model.kv_values_per_layer},
-                                                          {"kv_value_bytes", query.kv_value_bytes},
-                                                          {"page_tokens", query.page_tokens},
-                                                          {"chunk_tokens", query.chunk_tokens},
-                                                          {"engines", query.engines},
-                                                          {"devices_per_engine", query.devices_per_engine}};
-  for (const auto& [name, value] : needed) {
-    if (value == 0 || value > kCountMax) return invalid(std::string(name) + " must be a positive size");
-  }
-  if (!(query.device_fraction > 0 && query.device_fraction <= 1)) return invalid("device_fraction must be in (0, 1]");
+  CAIRN_TRY_VOID(check_size_query(query));
+  CAIRN_TRY_VOID(positive("layers", model.layers));
+  CAIRN_TRY_VOID(positive("KV values per layer", model.kv_values_per_layer));
   const double per_token =
       static_cast<double>(model.layers) * static_cast<double>(model.kv_values_per_layer) * query.kv_value_bytes;
   double largest =
@@ -200,6 +204,28 @@ std::vector<std::string> size_preset_names() {
   return names;
 }
 
+Result<void> check_size_query(const SizeQuery& query) {
+  if (query.kv_value_bytes != 1 && query.kv_value_bytes != 2 && query.kv_value_bytes != 4) {
+    return invalid("kv_value_bytes is " + std::to_string(query.kv_value_bytes) + ": 1 (fp8), 2 (bf16) or 4 (f32)");
+  }
+  CAIRN_TRY_VOID(positive("page_tokens", query.page_tokens));
+  CAIRN_TRY_VOID(positive("chunk_tokens", query.chunk_tokens));
+  if (query.chunk_tokens % query.page_tokens != 0) {
+    return invalid("chunk_tokens is " + std::to_string(query.chunk_tokens) + ": a multiple of page_tokens, " +
+                   std::to_string(query.page_tokens));
+  }
+  CAIRN_TRY_VOID(positive("users", query.users));
+  CAIRN_TRY_VOID(positive("engines", query.engines));
+  CAIRN_TRY_VOID(positive("devices_per_engine", query.devices_per_engine));
+  if (!(query.device_fraction > 0 && query.device_fraction <= 1)) {
+    return invalid("device_fraction is " + decimal(query.device_fraction) + ": above 0, at most 1");
+  }
+  if (!(query.prefill_tokens_per_s >= 0 && query.prefill_tokens_per_s <= kPrefillRateMax)) {
+    return invalid("prefill_tokens_per_s is " + decimal(query.prefill_tokens_per_s) + ": 0 to 1e12");
+  }
+  return {};
+}
+
 Result<SizeReport> size_report(const SizedModel& model, const SizeQuery& query) {
   CAIRN_TRY_VOID(check(model, query));
   SizeReport report;
@@ -229,6 +255,28 @@ Result<SizeReport> size_report(const SizedModel& model, const SizeQuery& query) 
                             report.kv_bytes_per_user == 0 ? 0 : bytes / report.kv_bytes_per_user});
   }
   return report;
+}
+
+std::string size_report_json(const SizedModel& model, const SizeReport& report) {
+  nlohmann::ordered_json tiers = nlohmann::ordered_json::array();
+  for (const TierSize& tier : report.tiers)
+    tiers.push_back({{"name", tier.name}, {"bytes", tier.bytes}, {"tokens", tier.tokens}, {"users", tier.users}});
+  const nlohmann::ordered_json json = {
+      {"model", model.name},
+      {"parameters", model.parameters},
+      {"weight_bytes", report.weight_bytes},
+      {"kv_bytes_per_token", report.kv_bytes_per_token},
+      {"page_bytes", report.page_bytes},
+      {"chunk_bytes", report.chunk_bytes},
+      {"kv_bytes_per_user", report.kv_bytes_per_user},
+      {"kv_bytes_all_users", report.kv_bytes_all_users},
+      {"pages_per_engine", report.pages_per_engine},
+      {"device_kv_bytes", report.device_kv_bytes},
+      {"tiers", tiers},
+      {"fits", !report.out_of_memory},
+      {"break_even_bytes_per_s", report.break_even_bytes_per_s},
+  };
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string size_report_text(const SizedModel& model, const SizeQuery& query, const SizeReport& report) {

@@ -64,8 +64,11 @@ struct SizeReport {
   std::optional<std::string> out_of_memory;  // the weights do not fit: by how much, and what would
 };
 
+// kInvalid names the field of a query that makes no sense, whatever the model.
+Result<void> check_size_query(const SizeQuery& query);
 // kInvalid: a zero where a size is needed, or sizes beyond 2^63.
 Result<SizeReport> size_report(const SizedModel& model, const SizeQuery& query);
+std::string size_report_json(const SizedModel& model, const SizeReport& report);  // one object, finite numbers
 std::string size_report_text(const SizedModel& model, const SizeQuery& query, const SizeReport& report);
 
 // Load in which groups of users share a system prompt and each prompt adds its own question. Distinct tokens:

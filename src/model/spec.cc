@@ -13,8 +13,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::uint64_t kConfigBytesMax = 16ull << 20;
-constexpr std::uint32_t kLayersMax = 1024, kWidthMax = 1u << 18, kHeadsMax = 1024, kHeadDimMax = 1024;
-constexpr std::uint32_t kVocabularyMax = 1u << 22, kContextMax = 1u << 24;
+constexpr std::uint32_t kLayersMax = ShapeLimits::layers, kWidthMax = ShapeLimits::width;
+constexpr std::uint32_t kHeadsMax = ShapeLimits::heads, kHeadDimMax = ShapeLimits::head_dim;
+constexpr std::uint32_t kVocabularyMax = ShapeLimits::vocabulary, kContextMax = ShapeLimits::context;
 constexpr std::uint32_t kHeadDimUnit = 16, kQwen3HeadDim = 128;
 constexpr std::size_t kEosTokensMax = 64;
 

@@ -22,6 +22,12 @@ struct RopeSpec {
   std::uint32_t original_context = 0;
 };
 
+// The largest that is accepted of each.
+struct ShapeLimits {
+  static constexpr std::uint32_t layers = 1024, width = 1u << 18, heads = 1024, head_dim = 1024;
+  static constexpr std::uint32_t vocabulary = 1u << 22, context = 1u << 24;
+};
+
 struct ModelSpec {
   Architecture architecture = Architecture::kLlama;
   std::uint32_t layers = 0, hidden = 0, intermediate = 0;

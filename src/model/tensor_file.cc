@@ -1,6 +1,7 @@
 #include "model/tensor_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,7 +9,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "base/digest.h"
 #include "base/random.h"
@@ -36,6 +39,54 @@ Result<int> open_regular(const std::filesystem::path& path, std::uint64_t& size)
   }
   size = static_cast<std::uint64_t>(status.st_size);
   return fd;
+}
+
+constexpr int kStagingAttempts = 8;
+constexpr std::size_t kStagingRandomBytes = 8;
+constexpr const char* kStagingSuffix = ".tmp";
+constexpr int kUnlocked = -1, kTaken = -2;
+
+std::string staging_prefix(const std::filesystem::path& target) { return "." + target.filename().string() + "."; }
+
+// The directory, open and locked; kTaken: another process has it or removed it; kUnlocked: this file system has no
+// locks, so nobody can take it for abandoned either.
+int lock_directory(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return kTaken;
+  struct stat opened{}, named{};
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    const bool taken = errno == EWOULDBLOCK;
+    ::close(fd);
+    return taken ? kTaken : kUnlocked;
+  }
+  if (::fstat(fd, &opened) == 0 && ::lstat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
+      opened.st_dev == named.st_dev)
+    return fd;
+  ::close(fd);
+  return kTaken;
+}
+
+// What killed processes left beside `target`: named as ours are, and locked by nobody.
+void remove_abandoned(const std::filesystem::path& target) {
+  const std::string prefix = staging_prefix(target);
+  std::error_code error;
+  std::vector<std::filesystem::path> found;
+  for (std::filesystem::directory_iterator at(target.parent_path(), error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (!name.starts_with(prefix) || !name.ends_with(kStagingSuffix)) continue;
+    const std::size_t tail = prefix.size() + std::strlen(kStagingSuffix);
+    if (name.size() != tail + 2 * kStagingRandomBytes) continue;
+    if (name.find_first_not_of("0123456789abcdef", prefix.size()) != name.size() - std::strlen(kStagingSuffix))
+      continue;
+    found.push_back(at->path());
+  }
+  for (const std::filesystem::path& path : found) {
+    const int lock = lock_directory(path);
+    if (lock < 0) continue;
+    std::filesystem::remove_all(path, error);
+    ::close(lock);
+  }
 }
 
 }  // namespace
@@ -149,24 +200,34 @@ Result<void> write_text_file(const std::filesystem::path& path, std::string_view
 }
 
 Result<StagedDirectory> StagedDirectory::create(const std::filesystem::path& target) {
+  const std::filesystem::path last = target.has_filename() ? target.filename() : target.parent_path().filename();
+  if (last.empty() || last == "." || last == "..")
+    return invalid("'" + target.string() + "' names no new directory: give it a name, such as models/mine");
   std::error_code error;
   std::filesystem::path whole = std::filesystem::absolute(target, error).lexically_normal();
   if (!whole.has_filename()) whole = whole.parent_path();  // a trailing slash
-  if (std::filesystem::exists(whole, error) && !std::filesystem::is_empty(whole, error)) {
+  const bool there = std::filesystem::exists(std::filesystem::symlink_status(whole, error));
+  if (there && !(std::filesystem::is_directory(whole, error) && std::filesystem::is_empty(whole, error)))
     return invalid(target.string() + " exists already: remove it or name another directory");
-  }
   std::filesystem::create_directories(whole.parent_path(), error);
-  std::array<std::uint8_t, 8> random;
-  random_bytes(random);
-  std::filesystem::path staging =
-      whole.parent_path() / ("." + whole.filename().string() + "." + to_hex(random.data(), random.size()) + ".tmp");
-  if (::mkdir(staging.c_str(), 0755) != 0) return failed("cannot create", staging);
-  return StagedDirectory(std::move(whole), std::move(staging));
+  remove_abandoned(whole);
+  for (int attempt = 0; attempt < kStagingAttempts; ++attempt) {
+    std::array<std::uint8_t, kStagingRandomBytes> random;
+    random_bytes(random);
+    std::filesystem::path staging =
+        whole.parent_path() / (staging_prefix(whole) + to_hex(random.data(), random.size()) + kStagingSuffix);
+    if (::mkdir(staging.c_str(), 0755) != 0) return failed("cannot create", staging);
+    // Another process may take a directory that is not locked yet for an abandoned one: then there is a next name.
+    if (const int lock = lock_directory(staging); lock != kTaken)
+      return StagedDirectory(std::move(whole), std::move(staging), lock);
+  }
+  return unavailable("cannot create a directory beside " + whole.string() + ": others remove it");
 }
 
 StagedDirectory::~StagedDirectory() {
   std::error_code ignored;
   if (!staging_.empty()) std::filesystem::remove_all(staging_, ignored);
+  if (lock_ >= 0) ::close(lock_);
 }
 
 Result<void> StagedDirectory::publish() {

@@ -56,22 +56,26 @@ class FileWriter {
 
 Result<void> write_text_file(const std::filesystem::path& path, std::string_view text);
 
-// A temporary directory beside `target`, renamed onto it by `publish`, else removed with all it holds.
+// A temporary directory beside `target`, renamed onto it by `publish`, else removed with all it holds. It is locked
+// while its process lives, so `create` can tell what killed processes left for the same target, and removes that.
 class StagedDirectory {
  public:
-  // kInvalid: `target` exists and is not an empty directory.
+  // kInvalid: `target` exists and is not an empty directory, or names no directory of its own ("", ".", "..").
   static Result<StagedDirectory> create(const std::filesystem::path& target);
   StagedDirectory(StagedDirectory&& other) noexcept
-      : target_(std::move(other.target_)), staging_(std::exchange(other.staging_, {})) {}
+      : target_(std::move(other.target_)),
+        staging_(std::exchange(other.staging_, {})),
+        lock_(std::exchange(other.lock_, -1)) {}
   StagedDirectory& operator=(StagedDirectory&&) = delete;
   ~StagedDirectory();
   const std::filesystem::path& path() const { return staging_; }
   Result<void> publish();
 
  private:
-  StagedDirectory(std::filesystem::path target, std::filesystem::path staging)
-      : target_(std::move(target)), staging_(std::move(staging)) {}
+  StagedDirectory(std::filesystem::path target, std::filesystem::path staging, int lock)
+      : target_(std::move(target)), staging_(std::move(staging)), lock_(lock) {}
   std::filesystem::path target_, staging_;
+  int lock_ = -1;  // the directory itself, open
 };
 
 }  // namespace cairn

@@ -2,6 +2,7 @@
 #include "config/load.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -99,7 +100,7 @@ TEST_F(LoadTest, FileMistakesNameFileLineAndTheRightName) {
   EXPECT_THAT(refusal("ram_bytes: [1, 2]\n", {}, {}), HasSubstr("takes one value"));
   EXPECT_THAT(refusal("", {}, {"--config", "/nonexistent/cairn.yaml"}),
               HasSubstr("/nonexistent/cairn.yaml: cannot read"));
-  EXPECT_THAT(refusal("", {}, {"--config", "/"}), HasSubstr("cannot read"));
+  EXPECT_THAT(refusal("", {}, {"--config", "/"}), HasSubstr("not a regular file"));
 }
 
 TEST_F(LoadTest, ValidationNamesWhereTheFieldWasSet) {
@@ -125,11 +126,21 @@ TEST_F(LoadTest, NegativeNumbersAndDashesAreValues) {
   EXPECT_EQ(serve.nice, -5);
 }
 
-TEST_F(LoadTest, VariablesThatAlmostFitGiveANoticeAndStrangersDoNot) {
-  const auto loaded = load("", {{"CAIRN_RAM_BYTE", "5"}, {"CAIRN_SERVICE_HOST_9", "10.0.0.1"}}, {});
-  ASSERT_TRUE(loaded);
-  ASSERT_EQ(loaded->notices.size(), 1u);
-  EXPECT_THAT(loaded->notices[0], HasSubstr("did you mean \"CAIRN_RAM_BYTES\"?"));
+TEST_F(LoadTest, VariablesThatAlmostFitAreRefusedAndStrangersAreNot) {
+  EXPECT_THAT(refusal("", {{"CAIRN_RAM_BYTE", "5"}}, {}), HasSubstr("did you mean \"CAIRN_RAM_BYTES\"?"));
+  EXPECT_THAT(refusal("", {{"CAIRN_STORE", "/a"}}, {}), HasSubstr("did you mean \"CAIRN_STORES\"?"));
+  EXPECT_THAT(refusal("", {{"CAIRN_API_KEY", "k1"}}, {}),
+              AllOf(HasSubstr("did you mean \"CAIRN_API_KEYS\"?"), Not(HasSubstr("k1"))));
+  EXPECT_TRUE(load("",
+                   {{"CAIRN_SERVICE_HOST", "10.0.0.1"},
+                    {"CAIRN_SERVICE_PORT_HTTP", "80"},
+                    {"CAIRN_PORT", "tcp://10.0.0.1:80"},
+                    {"CAIRN_PORT_80_TCP_ADDR", "10.0.0.1"},
+                    {"CAIRN_BUILD", "release"},
+                    {"CAIRN_FRESH_ROOT", "/x"}},
+                   {}));
+  const Variables stores = {{"CAIRN_STORE", "/a"}};
+  EXPECT_TRUE(load_options(options, {{}, stores, ConfigFile::kNone, {"CAIRN_STORE"}})) << "another verb's setting";
   EXPECT_THAT(refusal("", {{"CAIRN_PROMOTE", "yes"}, {"CAIRN_CACHE_PROMOTE", "no"}}, {}), HasSubstr("two variables"));
   EXPECT_THAT(refusal("", {{"CAIRN_RATIO", "half"}}, {}),
               StartsWith("CAIRN_RATIO: serve.ratio: \"half\" is not a number"));
@@ -154,6 +165,34 @@ TEST(Environment, HoldsThisProcessesVariables) {
   EXPECT_EQ(variable_or(environment(), "CAIRN_TEST_ONLY", ""), "a=b");
   ::unsetenv("CAIRN_TEST_ONLY");
   EXPECT_EQ(variable_or(environment(), "CAIRN_TEST_ONLY", "none"), "none");
+}
+
+TEST_F(LoadTest, OnlyARegularFileIsAConfigurationAndNothingIsWaitedFor) {
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(refusal("", {}, {"--config", path}), path + ": the configuration is not a regular file");
+  EXPECT_THAT(refusal("", {}, {"--config", testing::TempDir()}), HasSubstr("not a regular file"));
+  EXPECT_THAT(refusal("", {}, {"--config", "/dev/zero"}), HasSubstr("not a regular file"));
+  EXPECT_THAT(refusal("", {}, {"--config", path + ".none"}), HasSubstr("No such file"));
+  EXPECT_THAT(refusal("", {}, {"--config", ""}), HasSubstr("names a file"));
+  EXPECT_THAT(refusal("", {}, {"--config=a", "--config=b"}), HasSubstr("twice"));
+}
+
+TEST_F(LoadTest, AListIsNoSingleValue) {
+  EXPECT_THAT(refusal("ram_bytes: [8192]\n", {}, {}), HasSubstr(":1: ram_bytes takes one value, not a list"));
+  EXPECT_EQ(refusal("stores: [/a]\n", {}, {}), "accepted");
+}
+
+TEST_F(LoadTest, AVerbWithoutAFileKnowsNeitherFlagNorVariableOfIt) {
+  std::ofstream(path) << "no_such: 1\n";
+  EXPECT_TRUE(load_options(options, {{}, {{"CAIRN_CONFIG", path}}, ConfigFile::kNone}));
+  const auto flag = load_options(options, {{"--config", path}, {}, ConfigFile::kNone});
+  ASSERT_FALSE(flag);
+  EXPECT_THAT(flag.error().detail, HasSubstr("no such flag"));
+}
+
+TEST_F(LoadTest, ADroppedFieldIsNoSetting) {
+  options.drop("serve", "nice");
+  EXPECT_THAT(refusal("", {}, {"--nice", "1"}), HasSubstr("no such flag"));
 }
 
 }  // namespace

@@ -47,6 +47,21 @@ TEST(Show, YamlLoadsBackToTheSameValues) {
   EXPECT_FALSE(second.top.chunk_tokens);
 }
 
+TEST(Show, WhatIsRedactedIsACommentSoThatTheRestLoadsBack) {
+  Bound first;
+  ASSERT_TRUE(load_options(first.options, {{"--api-key", "canary", "--nice", "3"}, {}}));
+  const std::string text = show_yaml(first.options);
+  EXPECT_THAT(text, HasSubstr("  # api_keys: "));
+  const std::string path = testing::TempDir() + "cairn_show_secret_" + std::to_string(::getpid()) + ".yaml";
+  std::ofstream(path) << text;
+  Bound second;
+  const auto loaded = load_options(second.options, {{"--config", path}, {}});
+  ::unlink(path.c_str());
+  ASSERT_TRUE(loaded) << loaded.error().detail << "\n" << text;
+  EXPECT_TRUE(second.serve.api_keys.empty());
+  EXPECT_EQ(second.serve.nice, 3);
+}
+
 TEST(Show, TextIsOneSettingALineWithItsOrigin) {
   Bound bound;
   ASSERT_TRUE(load_options(bound.options, {{"--ram-bytes", "3MiB"}, {}}));
@@ -93,6 +108,17 @@ TEST(Show, HelpNamesEveryFlagWithItsDefault) {
   EXPECT_THAT(help, HasSubstr("[1GiB]"));
   std::istringstream lines(help);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 120u) << line;
+}
+
+TEST(Show, HelpTellsOfTheFileAndOfListsOnlyWhereThereAreSome) {
+  Bound bound;
+  const std::string with_file = help_text(bound.options, {"cairn x", "", "cairn x --nice 1", ConfigFile::kRead});
+  EXPECT_THAT(with_file, HasSubstr("Example: cairn x --nice 1\n"));
+  EXPECT_THAT(with_file, HasSubstr("(section `cache` of the file)"));
+  EXPECT_THAT(with_file, HasSubstr("--store A --store B is stores: [A, B] and CAIRN_STORES=A,B."));
+  const std::string without = help_text(bound.options, {"cairn x", ""});
+  EXPECT_THAT(without, Not(HasSubstr("--config")));
+  EXPECT_THAT(without, Not(HasSubstr("of the file")));
 }
 
 }  // namespace

@@ -38,6 +38,15 @@ TEST(YamlFile, RefusesWithFileAndLine) {
   EXPECT_THAT(detail(std::string(kConfigFileBytesMax + 1, ' ')), HasSubstr("larger than"));
 }
 
+TEST(YamlFile, OneDocumentOfText) {
+  EXPECT_THAT(read_yaml("a: 1\n---\na: 2\n", "c.yaml").error().detail, StartsWith("c.yaml:"));
+  EXPECT_THAT(read_yaml("a: 1\n---\na: 2\n", "c.yaml").error().detail, HasSubstr("a second document"));
+  EXPECT_EQ(read_yaml("---\na: 1\n...\n", "c.yaml").value().size(), 1u);
+  const std::string zero = read_yaml(std::string("a: 1\nb: \0\n", 10), "c.yaml").error().detail;
+  EXPECT_THAT(zero, StartsWith("c.yaml:2: a NUL byte"));
+  EXPECT_EQ(zero.find('\n'), std::string::npos);
+}
+
 TEST(YamlFile, HostileNestingAndAliasesEndInAnError) {
   EXPECT_FALSE(read_yaml(std::string(100'000, '['), "c.yaml"));
   EXPECT_FALSE(read_yaml(std::string(100'000, '{'), "c.yaml"));
