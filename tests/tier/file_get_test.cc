@@ -121,12 +121,12 @@ TEST_F(FileGetTest, AReadThatHangsIsLeftBehindWithItsMemoryHeld) {
   };
   CompletionQueue queue;
   world.wipe(1);
-  Work work(queue, Verb::kGet, world.clock.after_us(50'000));
+  Work work(queue, Verb::kGet, world.clock.after_us(400'000));
   work.add(world.id(0), world.pages(1));
   const std::int64_t before = world.clock.now_us();
   work.submit(*tier);
   ASSERT_EQ(wait_for(queue), &work.batch);
-  EXPECT_LT(world.clock.now_us() - before, 2'000'000);
+  EXPECT_LT(world.clock.now_us() - before, 10'000'000);
   EXPECT_EQ(work.slots[0].outcome, Outcome::kFailed);
   EXPECT_EQ(work.slots[0].reason, MissReason::kTimeout);
   EXPECT_EQ(work.batch.result().error().code, ErrorCode::kTimeout);

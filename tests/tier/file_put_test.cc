@@ -96,7 +96,7 @@ TEST_F(FilePutTest, APutThatWasGivenUpNeverBecomesVisible) {
   auto tier = world.open();
   faults.on_sync = [&] { return gate.pass(), 0; };
   CompletionQueue queue;
-  Work work(queue, Verb::kPut, world.clock.after_us(40'000));
+  Work work(queue, Verb::kPut, world.clock.after_us(400'000));
   world.fill(0, 1);
   work.add(world.id(0), world.pages(0));
   work.submit(*tier);

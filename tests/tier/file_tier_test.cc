@@ -118,7 +118,7 @@ TEST_F(FileTierTest, AStoreWhereEverythingHangsRefusesAtOnce) {
   faults.on_read = [&] { return gate.pass(), 0; };
   CompletionQueue queue;
   for (std::uint32_t i = 0; i < 2; ++i) {
-    Work work(queue, Verb::kGet, world.clock.after_us(30'000));
+    Work work(queue, Verb::kGet, world.clock.after_us(400'000));
     work.add(world.id(0), world.pages(1 + i));
     work.submit(*tier);
     ASSERT_EQ(wait_for(queue), &work.batch);
