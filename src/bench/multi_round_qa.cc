@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "base/check.h"
 
@@ -10,6 +11,13 @@ namespace {
 
 constexpr double kWarningGapSeconds = 10;
 constexpr double kTickSeconds = 0.1;
+constexpr double kSimulatedSecondsMax = 86'400;
+
+std::string row(const char* name, double value, const char* words) {
+  char line[200];
+  std::snprintf(line, sizeof line, "  %-28s %12.3f %s\n", name, value, words);
+  return line;
+}
 
 }  // namespace
 
@@ -40,6 +48,10 @@ QaAge age_of(const QaPlan& plan, std::uint32_t i) {
 }
 
 std::uint64_t expected_requests(const QaWorkload& workload, double time_s) {
+  if (time_s > kSimulatedSecondsMax) {
+    const double days = time_s / kSimulatedSecondsMax;
+    return static_cast<std::uint64_t>(days * static_cast<double>(expected_requests(workload, kSimulatedSecondsMax)));
+  }
   QaWorkload bare = workload;  // who asks when does not depend on the words
   bare.system_words = bare.history_words = 0;
   bare.prebuilt_history = false;
@@ -52,6 +64,27 @@ std::uint64_t expected_requests(const QaWorkload& workload, double time_s) {
     for (const QaRequest& request : turn.send) qa.finished(request.id, std::nullopt);
   }
   return sent;
+}
+
+std::string plan_text(const QaWorkload& workload, double time_s) {
+  const QaPlan plan = plan_of(workload);
+  std::uint32_t unserved = 0;
+  for (std::uint32_t i = 0; i < workload.users; ++i) {
+    unserved += age_of(plan, i).questions >= workload.rounds ? 1 : 0;
+  }
+  std::string out = "Plan (mode lmcache-v1)\n";
+  out += row("g, between two questions", plan.gap_s, "s of one user");
+  out += row("life of a session", plan.life_s, "s");
+  out += row("J, between two joins", plan.join_gap_s,
+             plan.join_gap_s < kTickSeconds ? "s: ticks of 0.1 s come later" : "s");
+  out += row("ramp", plan.ramp_s, "s of ages at the start");
+  out += row("sessions at the start", workload.users + 1, "one of them new");
+  out += row("of these without a question", unserved, "left: they end at once");
+  if (!(time_s > 0)) return out + "  requests: until Ctrl-C\n";
+  const std::uint64_t requests = expected_requests(workload, time_s);
+  out += row("time", time_s, "s");
+  out += row("requests expected", static_cast<double>(requests), "if every answer comes at once");
+  return out + row("which is", static_cast<double>(requests) / time_s, "requests/s");
 }
 
 MultiRoundQa::MultiRoundQa(const QaWorkload& workload)

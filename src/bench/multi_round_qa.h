@@ -45,8 +45,10 @@ struct QaAge {
 };
 QaAge age_of(const QaPlan& plan, std::uint32_t i);
 
-// Requests that the workload would send in `time_s` if every answer came at once.
+// Requests that the workload would send in `time_s` if every answer came at once; beyond a day by rule of three.
 std::uint64_t expected_requests(const QaWorkload& workload, double time_s);
+// For people: g, life, J, ramp, who is served how often, requests to expect. time_s 0: no end.
+std::string plan_text(const QaWorkload& workload, double time_s);
 
 struct ChatTurn {
   enum class Role : std::uint8_t { kUser, kAssistant } role = Role::kUser;

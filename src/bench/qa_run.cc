@@ -185,8 +185,9 @@ void QaRun::turn() {
   timer_.start(kTickUs, [this] {
     tell_interval();
     const bool over = options_.time_s > 0 && now_s() - start_s_ > options_.time_s;
-    report_.interrupted = !over && deps_.stop.load();
-    over || report_.interrupted ? end_of_time() : turn();
+    const bool stopped = !over && deps_.stop.load();
+    report_.interrupted = stopped && options_.time_s > 0;  // without an end, to be stopped is how it ends
+    over || stopped ? end_of_time() : turn();
   });
 }
 

@@ -1,1 +1,1 @@
-cairn_test(NAME bench DEPENDS bench tier kv io telemetry)
+cairn_test(NAME bench DEPENDS bench http tier kv io telemetry LIBS nlohmann_json::nlohmann_json)
