@@ -25,7 +25,7 @@ int run_config_show(const VerbInput& input) {
   const Parsed parsed =
       parse(options, rest,
             {"cairn config show [--json|--yaml] [options of serve]",
-             "Prints the effective configuration of `cairn serve` with the origin of each value: default, file and\n"
+             "Prints the effective configuration of `cairn serve` with the origin of each value: default, file and "
              "line, variable or flag. What `serve` would refuse is refused here, in the same words.\n\n"
              "  --json   as JSON\n"
              "  --yaml   as a file for --config, origins as comments; what is unset or secret is a comment too",

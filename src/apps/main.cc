@@ -122,12 +122,13 @@ Parsed parse(OptionSet& options, const VerbInput& input, const HelpHead& head, s
     return parsed;
   }
   const auto& words = parsed.loaded.positional;
+  const std::string such_as = head.example.empty() ? "" : "; such as: " + head.example;
   if (words.size() >= least && words.size() <= most && std::ranges::find(words, "") != words.end()) {
     parsed.done = true;
-    parsed.status = wrong_words(invalid("a word is empty; as in: " + head.example));
-  } else if (parsed.loaded.positional.size() < least || parsed.loaded.positional.size() > most) {
+    parsed.status = wrong_words(invalid("an empty word stands among the words: " + head.usage + such_as));
+  } else if (words.size() < least || words.size() > most) {
     parsed.done = true;
-    parsed.status = wrong_words(invalid("the words do not fit: " + head.usage + "; such as: " + head.example));
+    parsed.status = wrong_words(invalid("the words do not fit: " + head.usage + such_as));
   }
   return parsed;
 }

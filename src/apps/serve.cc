@@ -8,8 +8,8 @@
 #include "apps/signals.h"
 #include "apps/stack.h"
 #include "apps/verbs.h"
-#include "kv/keys.h"
 #include "serve/api_keys.h"
+#include "kv/keys.h"
 #include "serve/server.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -160,8 +160,8 @@ int run_serve(const VerbInput& input) {
   serve_options.bind(options);
   const Parsed parsed = parse(options, input,
                               {"cairn serve MODEL_DIR [options]",
-                               "OpenAI-compatible server for the model in a Hugging Face directory. KV that it\n"
-                               "computes is kept in host RAM and in the stores, and found again by this instance, by\n"
+                               "OpenAI-compatible server for the model in a Hugging Face directory. KV that it "
+                               "computes is kept in host RAM and in the stores, and found again by this instance, by "
                                "others on the same store, and after a restart.",
                                "cairn serve models/SmolLM2-135M-Instruct --store file:///srv/kv", ConfigFile::kRead},
                               1);

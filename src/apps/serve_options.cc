@@ -5,8 +5,8 @@
 #include "apps/machine.h"
 #include "apps/stores.h"
 #include "base/bytes.h"
-#include "model/kernel_select.h"
 #include "serve/api_keys.h"
+#include "model/kernel_select.h"
 
 namespace cairn {
 

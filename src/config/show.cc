@@ -113,6 +113,23 @@ void append_wrapped(std::string& out, std::string line, const std::string& words
   out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
 }
 
+// Each line of `text` broken at spaces to kHelpWidth.
+std::string wrapped(const std::string& text) {
+  std::string out;
+  std::size_t column = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find_first_of(" \n", at), text.size());
+    if (column != 0 && column + 1 + (end - at) > kHelpWidth && end > at) {
+      out.back() = '\n';  // the space before the word
+      column = 0;
+    }
+    out += text.substr(at, end - at + 1);
+    column = end < text.size() && text[end] == '\n' ? 0 : column + (end - at) + 1;
+    at = end + 1;
+  }
+  return out;
+}
+
 std::string help_tail(const OptionSet& options, const HelpHead& head) {
   if (options.options().empty()) return "";
   const bool file = head.file == ConfigFile::kRead;
@@ -202,7 +219,7 @@ std::string show_json(const OptionSet& options) {
 
 std::string help_text(const OptionSet& options, const HelpHead& head) {
   std::string out = "usage: " + head.usage + "\n";
-  if (!head.summary.empty()) out += "\n" + head.summary + "\n";
+  if (!head.summary.empty()) out += "\n" + wrapped(head.summary) + "\n";
   if (!head.example.empty()) out += "\nExample: " + head.example + "\n";
   for (const OptionSet::Group& group : options.groups()) {
     std::string lines;

@@ -116,6 +116,11 @@ TEST(Show, HelpTellsOfTheFileAndOfListsOnlyWhereThereAreSome) {
   EXPECT_THAT(with_file, HasSubstr("Example: cairn x --nice 1\n"));
   EXPECT_THAT(with_file, HasSubstr("(section `cache` of the file)"));
   EXPECT_THAT(with_file, HasSubstr("--store A --store B is stores: [A, B] and CAIRN_STORES=A,B."));
+  const std::string words = "one two three four five six seven eight nine ten eleven twelve";
+  const std::string wide = help_text(bound.options, {"cairn x", words + " " + words + " " + words + "\n\n  as it is"});
+  EXPECT_THAT(wide, HasSubstr("\n\n  as it is\n"));
+  std::istringstream lines(wide);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 110u) << line;
   const std::string without = help_text(bound.options, {"cairn x", ""});
   EXPECT_THAT(without, Not(HasSubstr("--config")));
   EXPECT_THAT(without, Not(HasSubstr("of the file")));

@@ -9,6 +9,7 @@
 #include <list>
 #include <string>
 
+#include "model/forward_state.h"
 #include "model/kernel_select.h"
 #include "model/random_model.h"
 
@@ -191,6 +192,30 @@ TEST(Forward, RefusesWhatItCannotServeByName) {
   const RandomModel weights(good, 1);
   const ModelSpec other = small_spec(Architecture::kLlama, 2, 2, 32);
   EXPECT_FALSE(Forward::make(weights, layout_of(other), config_of(1)));
+}
+
+TEST(Forward, TheBytesItTakesAreTheBytesItSays) {
+  for (const World& world : worlds()) {
+    PackedModel model;
+    model.spec = world.spec;
+    const AttentionShape shape{world.spec.query_heads / world.spec.kv_heads, world.spec.head_dim, 16, 1.0f};
+    const Buffers b = make_buffers(model, shape, 100, 2);
+    const std::size_t floats = b.residual.size() + b.normed.size() + b.qkv.size() + b.query.size() +
+                               b.attention.size() + b.inner.size() + b.cosine.size() + b.sine.size() +
+                               b.gate_up.size() + b.head_rows.size() + b.heads.size();
+    EXPECT_EQ(buffer_bytes(world.spec, 100, 2), floats * sizeof(float));
+  }
+}
+
+TEST(Forward, AStepThatFitsNowhereIsAnErrorWithItsSize) {
+  ModelSpec spec = small_spec(Architecture::kLlama, 2, 2, 16);
+  spec.layers = 1;
+  spec.intermediate = 32768;
+  const World world(spec);
+  const auto forward = Forward::make(world.weights, world.layout, config_of(1, "", ~0u));
+  ASSERT_FALSE(forward);
+  EXPECT_EQ(forward.error().code, ErrorCode::kExhausted);
+  EXPECT_NE(forward.error().detail.find("a step of 4294967295 tokens"), std::string::npos) << forward.error().detail;
 }
 
 }  // namespace

@@ -94,6 +94,17 @@ TEST(Import, DoesNotTouchADirectoryThatExists) {
   EXPECT_EQ(test::read_file(scratch / "m/keep"), "x");
 }
 
+TEST(Import, AStopLeavesNothing) {
+  const test::Scratch scratch;
+  test::write_file(scratch / "m.gguf", test::tiny_llama().build());
+  std::stop_source source;
+  source.request_stop();
+  const auto run = model_import(scratch / "m.gguf", scratch / "m", source.get_token());
+  ASSERT_FALSE(run);
+  EXPECT_EQ(run.error().code, ErrorCode::kCancelled);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(scratch.path()), {}), 1);
+}
+
 TEST(Import, SaysWhichFileIsNoGguf) {
   const test::Scratch scratch;
   test::write_file(scratch / "m.gguf", "nonsense");

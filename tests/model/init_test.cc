@@ -26,6 +26,15 @@ InitOptions shape(Architecture architecture, std::uint64_t seed) {
           .seed = seed};
 }
 
+TEST(Init, AStopLeavesNothing) {
+  const test::Scratch scratch;
+  std::stop_source source;
+  source.request_stop();
+  EXPECT_EQ(model_init(shape(Architecture::kLlama, 5), scratch / "m", source.get_token()).error().code,
+            ErrorCode::kCancelled);
+  EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
+}
+
 TEST(Init, WritesModelsThatLoad) {
   for (const Architecture architecture : {Architecture::kLlama, Architecture::kQwen3}) {
     const test::Scratch scratch;

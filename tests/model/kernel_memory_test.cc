@@ -29,5 +29,16 @@ TEST(KernelMemory, NothingAskedIsNothingHeld) {
   EXPECT_EQ(memory.data(), nullptr);
 }
 
+TEST(KernelMemory, WhatCannotBeMappedIsSaidWithItsSize) {
+  for (const std::size_t bytes : {std::size_t{1} << 46, std::size_t{1} << 60, ~std::size_t{0}}) {
+    try {
+      const KernelMemory memory(bytes);
+      ADD_FAILURE() << "mapped " << bytes;
+    } catch (const KernelMemoryExhausted& error) {
+      EXPECT_EQ(error.bytes, bytes);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace cairn

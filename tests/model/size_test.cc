@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
 #include "base/bytes.h"
 #include "model/model_texts.h"
 
@@ -132,6 +136,28 @@ TEST(Size, RefusesSizesThatMakeNoSense) {
   EXPECT_FALSE(size_report(model, {.tiers = {{"x", ~0ull, 16}}}));
   EXPECT_EQ(size_preset("GPT-9"), nullptr);
   EXPECT_FALSE(size_preset_names().empty());
+}
+
+TEST(Size, AQueryThatMakesNoSenseIsRefusedByName) {
+  const auto detail = [](const SizeQuery& query) { return check_size_query(query).error().detail; };
+  EXPECT_TRUE(check_size_query({}));
+  EXPECT_EQ(detail({.kv_value_bytes = 3}).find("kv_value_bytes is 3"), 0u);
+  EXPECT_EQ(detail({.chunk_tokens = 100}).find("chunk_tokens is 100"), 0u);
+  EXPECT_EQ(detail({.users = 0}).find("users is 0"), 0u);
+  EXPECT_EQ(detail({.device_fraction = -1}).find("device_fraction is -1"), 0u);
+  for (const double rate : {-1.0, 1e308, std::numeric_limits<double>::infinity(), std::nan("")})
+    EXPECT_EQ(detail({.prefill_tokens_per_s = rate}).find("prefill_tokens_per_s is "), 0u);
+}
+
+TEST(Size, TheJsonIsOneObjectWhateverTheName) {
+  SizedModel model = *size_preset("Qwen3-8B");
+  model.name = "a\"b\n";
+  const SizeReport sized = size_report(model, {.device_bytes = 80'000'000'000, .prefill_tokens_per_s = 1e12}).value();
+  const auto json = nlohmann::json::parse(size_report_json(model, sized));
+  EXPECT_EQ(json["model"], model.name);
+  EXPECT_EQ(json["break_even_bytes_per_s"], sized.break_even_bytes_per_s);
+  EXPECT_EQ(json["tiers"].size(), 1u);
+  EXPECT_EQ(json["fits"], true);
 }
 
 TEST(Size, TheTextNamesEachFigure) {

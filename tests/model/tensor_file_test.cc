@@ -83,5 +83,29 @@ TEST(TensorFile, ReplacesNoDirectoryThatHoldsSomething) {
   EXPECT_EQ(StagedDirectory::create(scratch / "model").error().code, ErrorCode::kInvalid);
 }
 
+TEST(TensorFile, WhatAKilledProcessLeftGoesAndWhatLivesStays) {
+  const test::Scratch scratch;
+  fs::create_directories(scratch / ".model.0011223344556677.tmp/sub");
+  for (const char* other : {".model.notes.tmp", ".model.0011223344556677.tmpx", ".other.0011223344556677.tmp",
+                            ".model.00112233445566777.tmp", "model.0011223344556677.tmp"})
+    fs::create_directories(scratch / other);
+  fs::create_directory_symlink(scratch / ".model.notes.tmp", scratch / ".model.8899aabbccddeeff.tmp");
+  const auto living = StagedDirectory::create(scratch / "model");
+  ASSERT_TRUE(living);
+  EXPECT_FALSE(fs::exists(scratch / ".model.0011223344556677.tmp"));
+  const auto second = StagedDirectory::create(scratch / "model");
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(fs::exists(living->path()));
+  EXPECT_EQ(std::distance(fs::directory_iterator(scratch.path()), fs::directory_iterator()), 5 + 1 + 2);
+}
+
+TEST(TensorFile, AStagedDirectoryHasANameOfItsOwn) {
+  for (const char* target : {"", ".", "..", "/", "a/..", "a/./"})
+    EXPECT_EQ(StagedDirectory::create(target).error().code, ErrorCode::kInvalid) << target;
+  const test::Scratch scratch;
+  test::write_file(scratch / "file", "");
+  EXPECT_EQ(StagedDirectory::create(scratch / "file").error().code, ErrorCode::kInvalid);
+}
+
 }  // namespace
 }  // namespace cairn
