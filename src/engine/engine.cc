@@ -243,7 +243,10 @@ void Engine::report(const Step& step) {
   if (!step.run.empty()) probe_.step(step.run_tokens());
   if (!step.preempted.empty()) probe_.preempted(step.preempted.size());
   if (log_.enabled(LogLevel::kDebug) && !step.empty()) log_.debug("engine.step.done", {{"step", to_string(step)}});
-  probe_.state(scheduler_.active(), scheduler_.waiting(), scheduler_.pages_in_use());
+  probe_.state({.running = scheduler_.active(),
+                .waiting = scheduler_.waiting(),
+                .deferred = scheduler_.deferred(),
+                .pages_in_use = scheduler_.pages_in_use()});
   inbox_.waiting(scheduler_.waiting());
   quiet_.store(scheduler_.idle() && connector_.idle() && inbox_.empty(), std::memory_order_release);
 }

@@ -14,6 +14,10 @@ const std::vector<double> kStepTokens = {1, 8, 16, 32, 64, 128, 256, 512, 1024, 
 constexpr char kBySource[] = "vllm:prompt_tokens_by_source_total";
 constexpr char kBySourceHelp[] = "Prompt tokens by where their KV came from.";
 
+constexpr char kWaitingBy[] = "vllm:num_requests_waiting_by_reason";
+constexpr char kWaitingByHelp[] =
+    "Requests waiting for room (capacity), or for the cache or their own saves (deferred).";
+
 }  // namespace
 
 EngineProbe::EngineProbe(Metrics& metrics, const std::string& model_name, const Pool& pool)
@@ -21,6 +25,8 @@ EngineProbe::EngineProbe(Metrics& metrics, const std::string& model_name, const 
       labels_({{"model_name", model_name}, {"engine", "0"}}),
       running_(metrics.gauge("vllm:num_requests_running", "Sequences loading or running.", labels_)),
       waiting_(metrics.gauge("vllm:num_requests_waiting", "Requests waiting to be admitted.", labels_)),
+      waiting_for_room_(metrics.gauge(kWaitingBy, kWaitingByHelp, with({{"reason", "capacity"}}))),
+      deferred_(metrics.gauge(kWaitingBy, kWaitingByHelp, with({{"reason", "deferred"}}))),
       usage_(metrics.gauge("vllm:kv_cache_usage_perc", "Share of device KV pages in use, 0 to 1.", labels_)),
       device_queries_(
           metrics.counter("vllm:prefix_cache_queries_total", "Prompt tokens looked up on the device.", labels_)),
@@ -55,6 +61,12 @@ EngineProbe::EngineProbe(Metrics& metrics, const std::string& model_name, const 
                    {"num_gpu_blocks", std::to_string(pool.pages)},
                    {"enable_prefix_caching", "True"}}))
       .set(1);
+  for (const char* state : {"awake", "weights_offloaded", "discard_all"}) {
+    metrics
+        .gauge("vllm:engine_sleep_state", "1 for the engine's state; this one never sleeps.",
+               with({{"sleep_state", state}}))
+        .set(std::string_view(state) == "awake" ? 1 : 0);
+  }
 }
 
 Labels EngineProbe::with(Labels more) const {
@@ -99,10 +111,12 @@ void EngineProbe::generated(std::uint64_t tokens) { generation_tokens_.add(stati
 void EngineProbe::ended(double seconds_since_admission) { inference_.observe(seconds_since_admission); }
 void EngineProbe::preempted(std::uint64_t sequences) { preemptions_.add(static_cast<double>(sequences)); }
 void EngineProbe::step(std::uint32_t tokens) { step_tokens_.observe(tokens); }
-void EngineProbe::state(std::size_t running, std::size_t waiting, double pages_in_use) {
-  running_.set(static_cast<double>(running));
-  waiting_.set(static_cast<double>(waiting));
-  usage_.set(pages_in_use);
+void EngineProbe::state(const State& now) {
+  running_.set(static_cast<double>(now.running));
+  waiting_.set(static_cast<double>(now.waiting));
+  waiting_for_room_.set(static_cast<double>(now.waiting - now.deferred));
+  deferred_.set(static_cast<double>(now.deferred));
+  usage_.set(now.pages_in_use);
 }
 
 }  // namespace cairn

@@ -26,14 +26,19 @@ class EngineProbe {
   void ended(double seconds_since_admission);
   void preempted(std::uint64_t sequences);
   void step(std::uint32_t tokens);
-  void state(std::size_t running, std::size_t waiting, double pages_in_use);
+  struct State {
+    std::size_t running = 0, waiting = 0;
+    std::size_t deferred = 0;  // of `waiting`: not for want of room
+    double pages_in_use = 0;   // share
+  };
+  void state(const State& now);
 
  private:
   Labels with(Labels more) const;
 
   Metrics& metrics_;
   Labels labels_;
-  Gauge &running_, &waiting_, &usage_;
+  Gauge &running_, &waiting_, &waiting_for_room_, &deferred_, &usage_;
   Counter &device_queries_, &device_hits_, &external_queries_, &external_hits_;
   Counter &prompt_tokens_, &cached_tokens_, &generation_tokens_, &preemptions_;
   Counter &from_device_, &from_tiers_, &from_compute_;

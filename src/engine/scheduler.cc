@@ -193,6 +193,15 @@ std::vector<Unmatched> Scheduler::unmatched() {
   return open;
 }
 
+std::size_t Scheduler::deferred() const {
+  std::size_t deferred = parting_, looked = 0;
+  for (const RequestId id : waiting_) {
+    if (looked++ == kLookAheadMax) break;  // nobody asks for those behind: they wait for room
+    deferred += at(id).matched ? 0 : 1;
+  }
+  return deferred;
+}
+
 void Scheduler::matched(RequestId id, std::size_t tokens) {
   Sequence& sequence = at(id);
   const std::size_t limit = shareable_pages(sequence) * config_.page_tokens;

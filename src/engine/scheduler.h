@@ -79,6 +79,9 @@ class Scheduler {
   std::uint32_t device_tokens(RequestId id) const { return at(id).device_tokens; }
 
   std::size_t waiting() const { return waiting_.size() + parting_; }
+  // Of them, those that wait for something else than room: the connector's answer, pages that another one fills, or
+  // the end of their own saves.
+  std::size_t deferred() const;
   std::size_t active() const { return active_.size(); }
   bool idle() const { return sequences_.empty() && released_.empty(); }
   std::size_t sequences() const { return sequences_.size(); }  // those that wait for transfers only included

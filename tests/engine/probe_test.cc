@@ -33,6 +33,21 @@ TEST(EngineProbe, SourcesOfAPromptAddUp) {
   EXPECT_EQ(value("cairn_engine_missed_tokens_total", {{"reason", "absent"}}), 20);
 }
 
+TEST(EngineProbe, WhoWaitsAddsUpByReason) {
+  const auto metrics = make_metrics();
+  EngineProbe probe(*metrics, "m", {16, 100});
+  probe.state({.running = 2, .waiting = 7, .deferred = 3, .pages_in_use = 0.5});
+  const auto value = [&](const char* name, Labels more) {
+    more.insert({{"engine", "0"}, {"model_name", "m"}});
+    return metrics->gauge(name, "", more).value();
+  };
+  EXPECT_EQ(value("vllm:num_requests_waiting", {}), 7);
+  EXPECT_EQ(value("vllm:num_requests_waiting_by_reason", {{"reason", "capacity"}}), 4);
+  EXPECT_EQ(value("vllm:num_requests_waiting_by_reason", {{"reason", "deferred"}}), 3);
+  EXPECT_EQ(value("vllm:engine_sleep_state", {{"sleep_state", "awake"}}), 1);
+  EXPECT_EQ(value("vllm:engine_sleep_state", {{"sleep_state", "discard_all"}}), 0);
+}
+
 TEST(EngineProbe, ThePoolStandsInLabels) {
   const auto metrics = make_metrics();
   EngineProbe probe(*metrics, "m", {16, 100});
