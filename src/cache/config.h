@@ -1,4 +1,5 @@
-// Configuration of the cache; defaults in place, units in the names. See docs for what each bound protects.
+// Configuration of the cache; defaults in place, units in the names. Bounds keep a
+// silent or slow tier from costing more than recomputing, and memory from growing with load.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Load: lease -> memory in prefix order. A chunk is tried on each tier that was found to have it, fastest first. The
-// load ends at the first chunk that no tier gives, or when law 3 says so; leading verified chunks are kept.
+// load ends at the first chunk that no tier gives, or when I11 says so; leading verified chunks are kept.
 #include <algorithm>
 #include <limits>
 
@@ -211,7 +211,7 @@ void LoadJob::end_at(std::size_t chunk, MissReason reason) {
   }
 }
 
-// Law 3, first half: no verified segment for too long since the request left our own queue. Any batch of this load on
+// I11, first half: no verified segment for too long since the request left our own queue. Any batch of this load on
 // the same tier counts as progress. Waiting behind other transfers is no stall while those move.
 void LoadJob::check_stalls() {
   constexpr auto kNone = std::numeric_limits<std::int64_t>::max();
@@ -230,7 +230,7 @@ void LoadJob::check_stalls() {
   }
 }
 
-// Law 3, second half: the remainder is predicted slower than computing it.
+// I11, second half: the remainder is predicted slower than computing it.
 void LoadJob::check_slower() {
   if (lease_->policy != LoadPolicy::kAuto || op_.prefill_tokens_per_s <= 0) return;
   const std::size_t first = filled();

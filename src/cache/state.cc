@@ -166,16 +166,12 @@ void CacheState::settle_rows(Work& work) {
     if (done_row) {
       index.add(key_of(slot.id), work.tier, now_us);
     } else {
-      if ((index.where(key_of(slot.id), now_us) & tier_bit(work.tier)) != 0) {
-        events.push({CacheEvent::Kind::kRemoved, static_cast<std::uint8_t>(work.tier), slot.id});
-      }
       index.remove(key_of(slot.id), work.tier);
     }
     if (done_row && work.batch.verb == Verb::kPut) {
       std::uint64_t bytes = 0;
       for (const MemoryRef& piece : slot.memory) bytes += piece.size;
       probe.stored(work.tier, bytes);
-      events.push({CacheEvent::Kind::kStored, static_cast<std::uint8_t>(work.tier), slot.id});
     }
     if (done_row && work.batch.verb == Verb::kLend) tiers[work.tier].pinned_bytes += slot.lent.size;
   }

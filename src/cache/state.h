@@ -12,7 +12,6 @@
 
 #include "cache/breaker.h"
 #include "cache/config.h"
-#include "cache/events.h"
 #include "cache/index.h"
 #include "cache/lease.h"
 #include "cache/placement.h"
@@ -31,7 +30,6 @@ inline constexpr std::int64_t kTransferMaxUs = 30'000'000;  // any transfer, how
 inline constexpr std::int64_t kIndexTrustUs = 60'000'000;   // others may evict from a shared tier
 inline constexpr std::int64_t kPinAfterUs = 50'000;         // a lease that nobody loads is pinned from then on
 inline constexpr std::size_t kIndexEntriesMax = 1u << 18;
-inline constexpr std::size_t kEventsMax = 1u << 16;
 
 class Job;
 
@@ -120,7 +118,7 @@ struct CacheState {
   void give_back(std::vector<LentBlock> blocks);
   std::int64_t stall_us() const { return std::int64_t{config.load_stall_ms} * 1000; }
   std::int64_t grace_us() const { return stall_us() / 20; }
-  std::int64_t stall_window_us(std::size_t tier) const;  // law 3
+  std::int64_t stall_window_us(std::size_t tier) const;  // I11
   std::int64_t put_window_us() const;
   std::uint64_t chunk_bytes() const { return bytes_per_chunk; }
   PutTargets targets() const;
@@ -134,7 +132,6 @@ struct CacheState {
   CompletionQueue done;  // of every batch
   std::vector<TierState> tiers;
   CacheProbe probe;
-  EventQueue events{kEventsMax};
   Index index{kIndexEntriesMax, kIndexTrustUs};
   std::shared_ptr<ReturnBox> returns;
   std::map<std::uint64_t, std::unique_ptr<Work>> under_way;  // by submission

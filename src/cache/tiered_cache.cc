@@ -58,7 +58,6 @@ class OpenCache final : public TieredCache {
   void wait_us(std::int64_t timeout_us) override;
   bool drain(Deadline deadline) override;
   std::span<const std::unique_ptr<Tier>> tiers() const override { return state_.owned; }
-  EventQueue& events() override { return state_.events; }
   std::int64_t now_us() const override { return state_.deps.clock.now_us(); }
 
  private:

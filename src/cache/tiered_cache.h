@@ -15,7 +15,6 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "cache/config.h"
-#include "cache/events.h"
 #include "io/completion.h"
 #include "io/memory.h"
 #include "kv/keys.h"
@@ -51,7 +50,7 @@ struct ChunkTally {
 };
 
 // The longest stored prefix of `chunks`, beginning at the first: `found` leases it. What lies behind a hit and why is
-// in `tally.missed` (sums to chunks.size() - found.chunks()). Comes back within lookup_deadline.
+// in `tally.missed` (sums to chunks.size() - found.chunks()). Comes back within load_stall_ms.
 struct Lookup final : Operation {
   using Operation::Operation;
   std::span<const ChunkId> chunks;
@@ -109,7 +108,6 @@ class TieredCache {
   // came back. `false`: stores were dropped (and counted) or memory is still held: leave by _exit.
   virtual bool drain(Deadline deadline) = 0;
   virtual std::span<const std::unique_ptr<Tier>> tiers() const = 0;
-  virtual EventQueue& events() = 0;         // what became stored or went away, for a router
   virtual std::int64_t now_us() const = 0;  // of the deps' clock
 };
 

@@ -48,25 +48,11 @@ enum class Kind : std::uint8_t { kCounter, kGauge, kHistogram };
 
 struct Family {
   Kind kind = Kind::kCounter;
-  std::string help;
   void* inner = nullptr;  // prometheus::Family<of kind>, owned by the registry
-  std::vector<std::string> label_names;
   std::map<Labels, std::unique_ptr<Counter>> counters;
   std::map<Labels, std::unique_ptr<Gauge>> gauges;
   std::map<Labels, std::unique_ptr<Histogram>> histograms;
 };
-
-std::string_view name_of(Kind kind) {
-  switch (kind) {
-    case Kind::kCounter:
-      return "counter";
-    case Kind::kGauge:
-      return "gauge";
-    case Kind::kHistogram:
-      break;
-  }
-  return "histogram";
-}
 
 bool is_metric_name(std::string_view name) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
@@ -96,7 +82,7 @@ class Registry final : public Metrics {
     std::string full(name);
     if (!full.ends_with("_total")) full += "_total";
     MutexLock lock(mutex_);
-    Family& family = family_of(full, help, Kind::kCounter, labels);
+    Family& family = family_of(full, help, Kind::kCounter);
     auto& slot = family.counters[labels];
     if (!slot) slot = std::make_unique<CounterOf>(inner_of<prometheus::Counter>(family).Add(labels));
     return *slot;
@@ -104,7 +90,7 @@ class Registry final : public Metrics {
 
   Gauge& gauge(std::string_view name, std::string_view help, const Labels& labels) override {
     MutexLock lock(mutex_);
-    Family& family = family_of(std::string(name), help, Kind::kGauge, labels);
+    Family& family = family_of(std::string(name), help, Kind::kGauge);
     auto& slot = family.gauges[labels];
     if (!slot) slot = std::make_unique<GaugeOf>(inner_of<prometheus::Gauge>(family).Add(labels));
     return *slot;
@@ -114,7 +100,7 @@ class Registry final : public Metrics {
                        const Labels& labels) override {
     CAIRN_CHECK(std::is_sorted(buckets.begin(), buckets.end()), "histogram buckets rise");
     MutexLock lock(mutex_);
-    Family& family = family_of(std::string(name), help, Kind::kHistogram, labels);
+    Family& family = family_of(std::string(name), help, Kind::kHistogram);
     auto& slot = family.histograms[labels];
     if (!slot) slot = std::make_unique<HistogramOf>(inner_of<prometheus::Histogram>(family).Add(labels, buckets));
     return *slot;
@@ -139,22 +125,13 @@ class Registry final : public Metrics {
     return prometheus::TextSerializer().Serialize(registry_.Collect());
   }
 
-  std::vector<MetricRow> rows() const override {
-    MutexLock lock(mutex_);
-    std::vector<MetricRow> rows;
-    for (const auto& [name, family] : families_)
-      rows.push_back({name, std::string(name_of(family.kind)), family.help, family.label_names});
-    return rows;
-  }
-
  private:
   template <class T>
   static prometheus::Family<T>& inner_of(Family& family) {
     return *static_cast<prometheus::Family<T>*>(family.inner);
   }
 
-  Family& family_of(const std::string& name, std::string_view help, Kind kind, const Labels& labels)
-      CAIRN_REQUIRES(mutex_) {
+  Family& family_of(const std::string& name, std::string_view help, Kind kind) CAIRN_REQUIRES(mutex_) {
     const auto [found, fresh] = families_.try_emplace(name);
     Family& family = found->second;
     if (!fresh) {
@@ -163,8 +140,6 @@ class Registry final : public Metrics {
     }
     CAIRN_CHECK(is_metric_name(name), "metric name");
     family.kind = kind;
-    family.help = help;
-    for (const auto& [label, value] : labels) family.label_names.push_back(label);
     const std::string text = escaped_help(help);
     if (kind == Kind::kCounter) {
       family.inner = &prometheus::BuildCounter().Name(name).Help(text).Register(registry_);
@@ -185,15 +160,5 @@ class Registry final : public Metrics {
 }  // namespace
 
 std::unique_ptr<Metrics> make_metrics() { return std::make_unique<Registry>(); }
-
-std::string metrics_table(const Metrics& metrics) {
-  std::string table = "| name | kind | labels | meaning |\n|---|---|---|---|\n";
-  for (const MetricRow& row : metrics.rows()) {
-    std::string labels;
-    for (const std::string& name : row.label_names) labels += (labels.empty() ? "" : ", ") + name;
-    table += "| `" + row.name + "` | " + row.kind + " | " + labels + " | " + row.help + " |\n";
-  }
-  return table;
-}
 
 }  // namespace cairn

@@ -40,12 +40,6 @@ class MetricSource {
 
 using Labels = std::map<std::string, std::string>;
 
-// One family as it is exposed; the table in docs is made of these.
-struct MetricRow {
-  std::string name, kind, help;  // kind: counter, gauge, histogram
-  std::vector<std::string> label_names;
-};
-
 class Metrics {
  public:
   virtual ~Metrics() = default;
@@ -57,11 +51,8 @@ class Metrics {
                                const Labels& labels = {}) = 0;
   virtual void watch(const std::shared_ptr<MetricSource>& source) = 0;  // for as long as it lives
   virtual std::string expose() const = 0;                               // Prometheus text format 0.0.4
-  virtual std::vector<MetricRow> rows() const = 0;                      // by name
 };
 
 std::unique_ptr<Metrics> make_metrics();
-// The families of `metrics` as a Markdown table, one row a name: name, kind, labels, meaning.
-std::string metrics_table(const Metrics& metrics);
 
 }  // namespace cairn

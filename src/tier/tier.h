@@ -45,7 +45,7 @@ enum class MissReason : std::uint8_t {
   kDenied,       // permission
   kFailed,       // I/O error
   kTimeout,      // deadline of lookup or load
-  kStalled,      // law 3: no verified segment in time
+  kStalled,      // I11: no verified segment in time
   kSlower,       // loading was predicted slower than computing
   kBreakerOpen,  // the tier that has or may have it is skipped
   kBusy,         // a bound of ours was full (pages, queue, bytes in flight)
@@ -80,7 +80,7 @@ struct Batch final : Operation {
   Verb verb = Verb::kContains;
   std::span<BlockSlot> slots;
   Deadline deadline;
-  // Progress that a waiting owner may read while the batch is under way (law 3): when the first row left the tier's
+  // Progress that a waiting owner may read while the batch is under way (I11): when the first row left the tier's
   // own queue (0 before), and how many segments have been verified (get) or written (put).
   std::atomic<std::int64_t> started_us{0};
   std::atomic<std::uint64_t> segments_done{0};

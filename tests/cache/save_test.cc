@@ -87,7 +87,6 @@ TEST(Save, RefusedOrFailedIsNeverReportedStored) {
     EXPECT_EQ(save.op.chunks_saved, 0u);
     EXPECT_EQ(world.counter("cairn_cache_stored_blocks_total", {{"tier", "ram"}}), 0);
     EXPECT_EQ(world.counter("cairn_cache_stored_blocks_total", {{"tier", "file"}}), 0);
-    EXPECT_TRUE(world.cache->events().take().events.empty());
     for (FakeTier* fake : world.fakes) fake->faults = {};
     EXPECT_EQ(world.find(chunks).chunks(), 0u);
   }
@@ -127,27 +126,6 @@ TEST(Save, ToATierThatHangsGivesUpAndHoldsItsMemory) {
   EXPECT_LE(took_us, 3'000'000);
   EXPECT_EQ(save.op.chunks_saved, 0u);
   EXPECT_EQ(world.region->held_bytes(), 2 * kBlockBytes);
-}
-
-TEST(Save, TellsEventsOfWhatIsStoredAndWhatWentAway) {
-  CacheWorld world({kFile});
-  const auto chunks = chunks_of(1, 2);
-  Saving save(world, chunks);
-  world.until_back(save.op);
-  auto taken = world.cache->events().take();
-  ASSERT_EQ(taken.events.size(), 2u);
-  EXPECT_EQ(taken.events[1].kind, CacheEvent::Kind::kStored);
-  EXPECT_EQ(taken.events[1].block.chunk, chunks[1]);
-  PrefixLease lease = world.find(chunks);
-  world.fakes[0]->erase({chunks[1], 0});
-  Load load(world.queue);
-  load.lease = std::move(lease);
-  load.into = save.memory.scatters;
-  world.cache->load(load);
-  world.until_back(load);
-  taken = world.cache->events().take();
-  ASSERT_EQ(taken.events.size(), 1u);
-  EXPECT_EQ(taken.events[0].kind, CacheEvent::Kind::kRemoved);
 }
 
 }  // namespace

@@ -80,17 +80,6 @@ TEST(Metrics, AddsFromManyThreadsAllCount) {
   EXPECT_THAT(metrics->expose(), HasSubstr("cairn_a_sizes_bucket{le=\"1\"} 4000\n"));
 }
 
-TEST(Metrics, TheTableNamesEveryFamilyOnce) {
-  const auto metrics = make_metrics();
-  metrics->counter("cairn_b_hits", "hits", {{"tier", "ram"}});
-  metrics->counter("cairn_b_hits", "hits", {{"tier", "file"}});
-  metrics->gauge("cairn_a_used_bytes", "bytes kept");
-  EXPECT_EQ(metrics_table(*metrics),
-            "| name | kind | labels | meaning |\n|---|---|---|---|\n"
-            "| `cairn_a_used_bytes` | gauge |  | bytes kept |\n"
-            "| `cairn_b_hits_total` | counter | tier | hits |\n");
-}
-
 TEST(MetricsDeathTest, OneNameOfTwoKindsIsABug) {
   const auto metrics = make_metrics();
   metrics->gauge("cairn_a_total", "g");

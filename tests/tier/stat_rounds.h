@@ -3,13 +3,11 @@
 // what does not run side by side never gets out of the first (until a deadline says so).
 #pragma once
 
-#include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <utility>
 
+#include "base/mutex.h"
 #include "tier/tier.h"
 
 namespace cairn::test {
@@ -17,11 +15,11 @@ namespace cairn::test {
 class StatRounds {
  public:
   void expect(std::size_t stats) {
-    const std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     expected_ += stats;
   }
   void stat() {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     ++stats_;
     if (++inside_ == expected_) {
       expected_ = inside_ = 0;
@@ -30,23 +28,27 @@ class StatRounds {
       return;
     }
     const std::int64_t round = rounds_;
-    if (!changed_.wait_for(lock, std::chrono::seconds(20), [&] { return rounds_ != round; })) late_ = true;
+    while (rounds_ == round && !late_) late_ = !changed_.wait_for_us(mutex_, 20'000'000) && rounds_ == round;
   }
-  std::int64_t rounds() const { return locked(rounds_); }
-  std::int64_t stats() const { return locked(stats_); }
-  bool late() const { return locked(late_); }  // something waited for its turn: not side by side
+  std::int64_t rounds() const {
+    MutexLock lock(mutex_);
+    return rounds_;
+  }
+  std::int64_t stats() const {
+    MutexLock lock(mutex_);
+    return stats_;
+  }
+  bool late() const {  // something waited for its turn: not side by side
+    MutexLock lock(mutex_);
+    return late_;
+  }
 
  private:
-  template <class T>
-  T locked(const T& value) const {
-    const std::lock_guard lock(mutex_);
-    return value;
-  }
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::size_t expected_ = 0, inside_ = 0;
-  std::int64_t rounds_ = 0, stats_ = 0;
-  bool late_ = false;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::size_t expected_ CAIRN_GUARDED_BY(mutex_) = 0, inside_ CAIRN_GUARDED_BY(mutex_) = 0;
+  std::int64_t rounds_ CAIRN_GUARDED_BY(mutex_) = 0, stats_ CAIRN_GUARDED_BY(mutex_) = 0;
+  bool late_ CAIRN_GUARDED_BY(mutex_) = false;
 };
 
 // Tells the rounds how many stats a lookup asks for.
