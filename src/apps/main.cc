@@ -24,6 +24,7 @@ constexpr std::array kCommands{
     Command{"size", "KV bytes per token, blocks, users per tier, break-even bandwidth", run_size},
     Command{"bench tier", "put, get and lookup of a store against the device's limit", run_bench_tier},
     Command{"bench engine", "prefill and decode against the machine's limits", run_bench_engine},
+    Command{"bench multi-round-qa", "users who ask and ask again, against an OpenAI server", run_bench_multi_round_qa},
     Command{"config show", "effective configuration of `serve` with origins", run_config_show},
 };
 
@@ -31,7 +32,7 @@ int list(std::string_view prefix, std::FILE* to) {
   std::fprintf(to, "Usage: cairn VERB [options]        cairn VERB --help tells more\n\n");
   for (const Command& verb : kCommands) {
     if (!verb.name.starts_with(prefix)) continue;
-    std::fprintf(to, "  %-14.*s %.*s\n", static_cast<int>(verb.name.size()), verb.name.data(),
+    std::fprintf(to, "  %-21.*s %.*s\n", static_cast<int>(verb.name.size()), verb.name.data(),
                  static_cast<int>(verb.summary.size()), verb.summary.data());
   }
   std::fprintf(to, "\nMain job: cairn serve MODEL_DIR --store file:///srv/kv\n");

@@ -19,6 +19,12 @@ std::string row(const char* name, double value, const char* words) {
   return line;
 }
 
+std::string row(const char* name, std::uint64_t count, const char* words) {
+  char line[200];
+  std::snprintf(line, sizeof line, "  %-28s %8llu     %s\n", name, static_cast<unsigned long long>(count), words);
+  return line;
+}
+
 }  // namespace
 
 Result<void> QaWorkload::validate() const {
@@ -68,7 +74,7 @@ std::uint64_t expected_requests(const QaWorkload& workload, double time_s) {
 
 std::string plan_text(const QaWorkload& workload, double time_s) {
   const QaPlan plan = plan_of(workload);
-  std::uint32_t unserved = 0;
+  std::uint64_t unserved = 0;
   for (std::uint32_t i = 0; i < workload.users; ++i) {
     unserved += age_of(plan, i).questions >= workload.rounds ? 1 : 0;
   }
@@ -78,12 +84,12 @@ std::string plan_text(const QaWorkload& workload, double time_s) {
   out += row("J, between two joins", plan.join_gap_s,
              plan.join_gap_s < kTickSeconds ? "s: ticks of 0.1 s come later" : "s");
   out += row("ramp", plan.ramp_s, "s of ages at the start");
-  out += row("sessions at the start", workload.users + 1, "one of them new");
+  out += row("sessions at the start", std::uint64_t{workload.users} + 1, "one of them new");
   out += row("of these without a question", unserved, "left: they end at once");
   if (!(time_s > 0)) return out + "  requests: until Ctrl-C\n";
   const std::uint64_t requests = expected_requests(workload, time_s);
   out += row("time", time_s, "s");
-  out += row("requests expected", static_cast<double>(requests), "if every answer comes at once");
+  out += row("requests expected", requests, "if every answer comes at once");
   return out + row("which is", static_cast<double>(requests) / time_s, "requests/s");
 }
 

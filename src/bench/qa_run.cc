@@ -97,6 +97,7 @@ class QaRun {
   std::vector<std::unique_ptr<PageCall>> page_calls_;
   std::map<QaRequestId, Flight> flights_;
   std::uint32_t warm_up_left_ = 0;
+  std::string warm_up_error_;
   std::size_t pages_left_ = 0;
   Pages before_, after_;
   double start_s_ = 0, last_interval_s_ = 0, drain_start_s_ = 0;
@@ -145,10 +146,13 @@ void QaRun::warm_up_done(const Result<ChatAnswer>& answer) {
       failure_ = unavailable(options_.base_url + ": no chat of the warm-up was answered: " + answer.error().detail);
       return loop_.stop();
     }
-    if (report_.warm_up_failed == 1) say("warm-up: a chat failed: " + answer.error().detail);
+    warm_up_error_ = answer.error().detail;
   }
   if (--warm_up_left_ > 0) return;
   timer_.cancel();
+  if (report_.warm_up_failed > 0) {
+    say("warm-up: " + std::to_string(report_.warm_up_failed) + " chats failed, the last one so: " + warm_up_error_);
+  }
   read_metrics(before_, [this] { begin(); });
 }
 

@@ -128,7 +128,7 @@ QaSummary summarise(std::span<const RequestRecord> records, const SummaryWindow&
 
 std::string to_text(const QaSummary& sum) {
   const auto row = [](const char* name, const std::string& value, const char* unit) {
-    return format("  %-28s %12s %s\n", name, value.c_str(), unit);
+    return format("  %-28s %12s%s%s\n", name, value.c_str(), *unit == '\0' ? "" : " ", unit);
   };
   std::string out = "Summary\n";
   out += row("Configured QPS", format("%.4f", sum.configured_qps), "requests/s");
