@@ -225,7 +225,8 @@ std::span<const float> CpuForward::run(std::span<const ForwardSlice> slices, con
 
 std::uint64_t forward_bytes(const ModelSpec& spec, const ForwardConfig& config) {
   const std::uint64_t weights = spec.linear_parameters() + std::uint64_t{spec.vocabulary} * spec.hidden;
-  return weights * sizeof(Bf16) + buffer_bytes(spec, config.step_tokens_max, threads_of(config));
+  return round_up(weights * sizeof(Bf16), KernelArena::kBlockBytes) +
+         buffer_bytes(spec, config.step_tokens_max, threads_of(config));
 }
 
 Result<std::unique_ptr<Forward>> Forward::make(const ModelWeights& weights, const BlockLayout& layout,

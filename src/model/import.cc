@@ -1,5 +1,6 @@
 #include "model/import.h"
 
+#include <new>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -214,10 +215,8 @@ Result<ImportSummary> write_weights(const GgufFile& gguf, const Shape& shape, co
   return summary;
 }
 
-}  // namespace
-
-Result<ImportSummary> model_import(const std::filesystem::path& gguf_path, const std::filesystem::path& model_dir,
-                                   std::stop_token stop) {
+Result<ImportSummary> import_gguf(const std::filesystem::path& gguf_path, const std::filesystem::path& model_dir,
+                                  const std::stop_token& stop) {
   CAIRN_TRY(const GgufFile gguf, GgufFile::open(gguf_path));
   CAIRN_TRY(const Shape shape, read_shape(gguf));
   CAIRN_TRY(const TokenizerTexts texts, import_tokenizer(gguf, shape.context));
@@ -234,6 +233,17 @@ Result<ImportSummary> model_import(const std::filesystem::path& gguf_path, const
   }
   CAIRN_TRY_VOID(staged.publish());
   return summary;
+}
+
+}  // namespace
+
+Result<ImportSummary> model_import(const std::filesystem::path& gguf_path, const std::filesystem::path& model_dir,
+                                   std::stop_token stop) {
+  try {
+    return import_gguf(gguf_path, model_dir, stop);
+  } catch (const std::bad_alloc&) {  // the staged directory is gone by now
+    return Error{ErrorCode::kExhausted, "out of memory: the largest tensor is held whole, as f32 and as bf16"};
+  }
 }
 
 }  // namespace cairn

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -199,7 +200,9 @@ std::string byte_level_character(std::uint8_t byte) {
   return {static_cast<char>(0xc0 | (point >> 6)), static_cast<char>(0x80 | (point & 0x3f))};
 }
 
-Result<void> model_init(const InitOptions& options, const std::filesystem::path& model_dir, std::stop_token stop) {
+namespace {
+
+Result<void> init(const InitOptions& options, const std::filesystem::path& model_dir, const std::stop_token& stop) {
   if (options.vocabulary < kInitVocabularyMin) {
     return invalid("vocabulary " + std::to_string(options.vocabulary) + " is too small; the byte tokens need " +
                    std::to_string(kInitVocabularyMin));
@@ -225,6 +228,16 @@ Result<void> model_init(const InitOptions& options, const std::filesystem::path&
   CAIRN_TRY_VOID(write_weights(options, staged.path() / "model.safetensors", stop));
   if (const auto loaded = ModelWeights::load(staged.path()); !loaded) return loaded.error();
   return staged.publish();
+}
+
+}  // namespace
+
+Result<void> model_init(const InitOptions& options, const std::filesystem::path& model_dir, std::stop_token stop) {
+  try {
+    return init(options, model_dir, stop);
+  } catch (const std::bad_alloc&) {  // the staged directory is gone by now
+    return Error{ErrorCode::kExhausted, "out of memory: the largest tensor is held whole; give it a smaller shape"};
+  }
 }
 
 }  // namespace cairn

@@ -224,6 +224,12 @@ def test_a_limit_on_file_size_is_one_line_and_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_shape_that_needs_too_much_memory_is_one_line_and_leaves_nothing(tmp_path):
+    line = line_of(limited("-v 400000", "model", "init", tmp_path / "m", "--hidden", 2048, "--vocabulary", 200000), 1)
+    assert "out of memory" in line and "shape" in line
+    assert not list(tmp_path.iterdir())
+
+
 def test_each_help_page_has_an_example_and_fits_a_terminal():
     for verb in (["serve"], ["bench", "tier"], ["bench", "engine"], ["model", "import"], ["model", "init"], ["model", "info"],
                  ["size"], ["config", "show"]):
