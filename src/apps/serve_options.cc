@@ -5,7 +5,7 @@
 #include "apps/machine.h"
 #include "apps/stores.h"
 #include "base/bytes.h"
-#include "serve/api_keys.h"
+#include "http/api_keys.h"
 #include "model/kernel_select.h"
 
 namespace cairn {
@@ -49,7 +49,8 @@ void ServeOptions::bind(OptionSet& options) {
   options.add("", "Instance", words);
   options.add("engine", "Engine", engine);
   options.add("cache", "Cache", cache);
-  options.add("server", "Server", server);
+  options.add("server", "Server", static_cast<HttpConfig&>(server));
+  options.add("server", "Requests", server);
 }
 
 }  // namespace cairn

@@ -161,7 +161,6 @@ std::string HttpClient::Impl::Call::header() const {
 }
 
 awaitable<Result<void>> HttpClient::Impl::Call::connect() {
-  late_ = "no connection within " + std::to_string(client_->config.connect_timeout_ms) + " ms";
   ErrorOf error;
   const asio::ip::address address = asio::ip::make_address(call_.origin.host, error);
   if (!error) {
@@ -176,7 +175,11 @@ awaitable<Result<void>> HttpClient::Impl::Call::connect() {
     co_await asio::async_connect(socket_, found, no_throw(error));
   }
   disarm();
-  if (error || timed_out_) co_return failed("not connected", error);
+  if (timed_out_) {
+    co_return unavailable(call_.origin.authority + ": not connected within " +
+                          std::to_string(client_->config.connect_timeout_ms) + " ms");
+  }
+  if (error) co_return failed("not connected", error);
   socket_.set_option(tcp::no_delay(true), error);
   co_return Result<void>{};
 }

@@ -6,16 +6,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "base/result.h"
+#include "http/headers.h"
 #include "http/loop.h"
 #include "http/origin.h"
 
 namespace cairn {
-
-using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpCall {
   HttpOrigin origin;

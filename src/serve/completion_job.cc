@@ -148,7 +148,8 @@ void CompletionJob::begin_stream() {
   if (std::exchange(streaming_, true)) return;
   HttpHeaders headers = input_.headers;
   headers.emplace_back("Cache-Control", "no-cache");
-  exchange_->begin_stream("text/event-stream; charset=utf-8", headers);
+  headers.emplace_back("Content-Type", "text/event-stream; charset=utf-8");
+  exchange_->begin_stream({200, std::move(headers)});
 }
 
 void CompletionJob::flush_stream(Sequence& sequence) {

@@ -11,8 +11,8 @@
 
 #include "api/generator.h"
 #include "base/clock.h"
+#include "http/exchange.h"
 #include "serve/choice.h"
-#include "serve/http.h"
 #include "serve/mailbox.h"
 #include "serve/probe.h"
 

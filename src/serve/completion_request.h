@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "api/generator.h"
-#include "serve/api_error.h"
+#include "http/api_error.h"
 
 namespace cairn {
 

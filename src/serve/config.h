@@ -1,65 +1,27 @@
-// Configuration of the HTTP endpoint; every limit has a default. Protects against what docs say beside each name.
+// Configuration of the OpenAI server: its HTTP endpoint and how much it takes on.
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
-#include "base/bytes.h"
 #include "base/result.h"
+#include "http/config.h"
 
 namespace cairn {
 
-struct ServerConfig {
-  std::string listen = "127.0.0.1:8000";
-  std::string ready_file;
-  std::vector<std::string> api_keys;
-  std::string api_keys_file;
-  std::uint32_t connections_max = 4096;
+// An HttpConfig is bound and validated by itself, so that every HTTP endpoint of the program has the same settings.
+struct ServerConfig : HttpConfig {
   std::uint32_t inflight_requests_max = 1024;
   std::uint32_t inflight_per_tenant_max = 1024;
   std::uint32_t prompts_max = 256;
-  std::uint64_t body_bytes_max = 16 * kMiB;
-  std::uint64_t body_bytes_total_max = 256 * kMiB;
-  std::uint32_t header_bytes_max = 64 * 1024;
-  std::uint64_t stream_pending_bytes_max = 1 * kMiB;
-  std::uint32_t idle_timeout_ms = 75'000;
-  std::uint32_t header_timeout_ms = 10'000;
-  std::uint32_t body_timeout_ms = 60'000;
-  std::uint32_t write_timeout_ms = 30'000;
-  std::uint32_t drain_ms = 5000;
 
-  // Does not read api_keys_file. kInvalid names the field first.
-  Result<void> validate() const;
+  Result<void> validate() const;  // of all of it; kInvalid names the field first
   template <class V>
   static void describe(V& v) {
     using C = ServerConfig;
-    v.field("listen", &C::listen, "address:port; port 0 picks a free one; beyond loopback only with an API key");
-    v.field("ready_file", &C::ready_file, "gets the URL once requests are accepted");
-    v.field("api_keys", &C::api_keys, "KEY or TENANT=KEY that requests must carry as Bearer; none: open");
-    v.field("api_keys_file", &C::api_keys_file, "file with one such line a key; # starts a comment");
-    v.field("connections_max", &C::connections_max, "open connections; more get a 503");
     v.field("inflight_requests_max", &C::inflight_requests_max, "sequences generated or waiting; more get a 429");
     v.field("inflight_per_tenant_max", &C::inflight_per_tenant_max, "the same of one tenant");
     v.field("prompts_max", &C::prompts_max, "prompts in one request");
-    v.field("body_bytes_max", &C::body_bytes_max, "body of one request; larger ones get a 413");
-    v.field("body_bytes_total_max", &C::body_bytes_total_max, "bodies being received, together; more get a 503");
-    v.field("header_bytes_max", &C::header_bytes_max, "header of one request; larger ones get a 431");
-    v.field("stream_pending_bytes_max", &C::stream_pending_bytes_max, "bytes a slow reader may leave unread");
-    v.field("idle_timeout_ms", &C::idle_timeout_ms, "a connection without a request is closed after this long");
-    v.field("header_timeout_ms", &C::header_timeout_ms, "from the first byte of a header to its last");
-    v.field("body_timeout_ms", &C::body_timeout_ms, "from the end of the header to the last byte of the body");
-    v.field("write_timeout_ms", &C::write_timeout_ms, "a reader that takes nothing for this long is cut off");
-    v.field("drain_ms", &C::drain_ms, "open streams get this long to end at a stop");
   }
 };
-
-struct ListenAddress {
-  std::string host;  // numeric; IPv6 without brackets
-  std::uint16_t port = 0;
-  bool loopback = false;
-};
-// "127.0.0.1:8000", "[::1]:0", "localhost:8000" (127.0.0.1), "*:8000" and ":8000" (0.0.0.0).
-Result<ListenAddress> parse_listen(const std::string& text);
 
 }  // namespace cairn

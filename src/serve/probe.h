@@ -8,7 +8,7 @@
 #include <string>
 
 #include "api/generator.h"
-#include "serve/http.h"
+#include "http/exchange.h"
 #include "telemetry/metrics.h"
 
 namespace cairn {

@@ -1,39 +1,19 @@
 #include "serve/server.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <fstream>
 #include <map>
 
-#include "base/random.h"
-#include "serve/api_error.h"
-#include "serve/api_keys.h"
+#include "http/api_error.h"
+#include "http/api_keys.h"
+#include "http/refusal.h"
+#include "http/server.h"
 #include "serve/completion_job.h"
-#include "serve/http_server.h"
 #include "serve/prompts.h"
 #include "serve/response_json.h"
 #include "serve/routes.h"
 
 namespace cairn {
 namespace {
-
-constexpr std::size_t kRequestIdBytesMax = 128;
-
-std::string random_name(const char* prefix) {
-  std::array<std::uint8_t, 16> bytes;
-  random_bytes(bytes);
-  return prefix + to_hex(bytes.data(), bytes.size());
-}
-
-bool is_echoable(std::string_view id) {
-  return !id.empty() && id.size() <= kRequestIdBytesMax && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
-           c == '.' || c == ':';
-  });
-}
 
 // "a%2Fb" -> "a/b"; what is no escape stays as it is.
 std::string percent_decoded(std::string_view text) {
@@ -61,18 +41,6 @@ bool is_json(std::string_view content_type) {
          });
 }
 
-Result<void> write_whole(const std::string& path, const std::string& text) {
-  const std::string temporary = path + ".tmp." + std::to_string(::getpid());
-  std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    ::unlink(temporary.c_str());
-    return invalid("ready_file: cannot write " + path);
-  }
-  return {};
-}
-
 }  // namespace
 
 struct Server::Impl final : HttpService {
@@ -82,7 +50,7 @@ struct Server::Impl final : HttpService {
         deps(std::move(dependencies)),
         probe(deps.metrics, deps.model_names.front()),
         created_s(deps.clock.unix_time_us() / 1'000'000),
-        mailbox(std::make_shared<SinkMailbox>([this] { http->post([this] { take_mail(); }); })),
+        mailbox(std::make_shared<SinkMailbox>([this] { loop.post([this] { take_mail(); }); })),
         shared{
             generator, deps.tokenizer, deps.clock, probe, mailbox, deps.on_finished, [this](const std::string& tenant) {
               sequence_ended(tenant);
@@ -98,7 +66,6 @@ struct Server::Impl final : HttpService {
   HttpResponse answer(const Route& route, const HttpRequest& request);
   HttpResponse tokenize(const HttpRequest& request);
   HttpResponse detokenize(const HttpRequest& request);
-  HttpResponse failed(const HttpRequest& request, const ApiError& error);
   void complete(const std::shared_ptr<HttpExchange>& exchange, bool chat);
   std::optional<ApiError> start(const std::shared_ptr<HttpExchange>& exchange, bool chat);
   std::optional<ApiError> check_model(const std::string& model) const;
@@ -119,6 +86,7 @@ struct Server::Impl final : HttpService {
   ServeProbe probe;
   const std::int64_t created_s;
   const std::uint64_t prompt_bytes_max = text_bytes_max(deps.tokenizer, generator.limits());
+  HttpLoop loop;
   std::unique_ptr<HttpServer> http;
   std::shared_ptr<SinkMailbox> mailbox;
   JobShared shared;
@@ -126,20 +94,13 @@ struct Server::Impl final : HttpService {
   std::map<std::string, std::size_t> inflight_of;
 };
 
-HttpResponse Server::Impl::failed(const HttpRequest& request, const ApiError& error) {
-  HttpResponse response{error.status, to_json(error), "application/json", echo(request)};
-  if (error.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
-  if (error.status == 429 || error.status == 503) response.headers.emplace_back("Retry-After", "1");
-  return response;
-}
-
 HttpResponse Server::Impl::refusal(const HttpRequest& head, const ApiError& error, const char* reason) {
   probe.refused(reason);
-  return failed(head, error);
+  return error_response(head, error);
 }
 
 std::optional<HttpResponse> Server::Impl::admit(HttpRequest& head) {
-  if (!is_echoable(head.request_id)) head.request_id = random_name("req-");
+  name_request(head);
   const Route* route = find_route(head.path);
   const bool open = route != nullptr && route->open;
   if (!keys.empty() && !open) {
@@ -177,36 +138,8 @@ bool Server::Impl::is_full(const std::string& tenant, std::size_t more) const {
 }
 
 HttpResponse Server::Impl::refuse(HttpRefusal why, const std::string& detail) {
-  ApiError error;
-  const char* reason = "malformed";
-  switch (why) {
-    case HttpRefusal::kMalformed:
-      error = http_error(400, "the request is not valid HTTP: " + detail);
-      break;
-    case HttpRefusal::kHeaderTooLarge:
-      error = http_error(431, "the header is larger than " + std::to_string(config.header_bytes_max) + " bytes");
-      reason = "header_size";
-      break;
-    case HttpRefusal::kBodyTooLarge:
-      error = http_error(413, "the body is larger than " + std::to_string(config.body_bytes_max) + " bytes");
-      reason = "body_size";
-      break;
-    case HttpRefusal::kTooManyConnections:
-      error = http_error(503, "too many connections; try again");
-      reason = "connections";
-      break;
-    case HttpRefusal::kBodyMemory:
-      error = http_error(503, "too many large requests at once; try again");
-      reason = "body_memory";
-      break;
-    case HttpRefusal::kTimeout:
-      error = http_error(408, detail);
-      reason = "timeout";
-      break;
-  }
-  HttpRequest nobody;
-  nobody.request_id = random_name("req-");
-  return refusal(nobody, error, reason);
+  probe.refused(reason_of(why));
+  return refusal_response(why, detail, config);
 }
 
 void Server::Impl::handle(std::shared_ptr<HttpExchange> exchange) {
@@ -231,7 +164,7 @@ HttpResponse Server::Impl::answer(const Route& route, const HttpRequest& request
       break;
     case RouteId::kModel: {
       const std::string name = percent_decoded(std::string_view(request.path).substr(route.path.size()));
-      if (const auto error = check_model(name)) return failed(request, *error);
+      if (const auto error = check_model(name)) return error_response(request, *error);
       response.body = model_body(name, deps.model_names, created_s, generator.limits().context_tokens_max);
       break;
     }
@@ -255,11 +188,11 @@ HttpResponse Server::Impl::answer(const Route& route, const HttpRequest& request
 
 HttpResponse Server::Impl::tokenize(const HttpRequest& request) {
   auto parsed = parse_tokenize_request(request.body);
-  if (const auto* error = std::get_if<ApiError>(&parsed)) return failed(request, *error);
+  if (const auto* error = std::get_if<ApiError>(&parsed)) return error_response(request, *error);
   const auto& wanted = std::get<TokenizeRequest>(parsed);
-  if (const auto error = check_model(wanted.model)) return failed(request, *error);
+  if (const auto error = check_model(wanted.model)) return error_response(request, *error);
   auto encoded = encode_for_tokenize(prompts(), wanted);
-  if (const auto* error = std::get_if<ApiError>(&encoded)) return failed(request, *error);
+  if (const auto* error = std::get_if<ApiError>(&encoded)) return error_response(request, *error);
   const auto& tokens = std::get<std::vector<TokenId>>(encoded);
   std::optional<std::vector<std::string>> strings;
   if (wanted.return_strings) {
@@ -272,10 +205,10 @@ HttpResponse Server::Impl::tokenize(const HttpRequest& request) {
 
 HttpResponse Server::Impl::detokenize(const HttpRequest& request) {
   auto parsed = parse_detokenize_request(request.body);
-  if (const auto* error = std::get_if<ApiError>(&parsed)) return failed(request, *error);
+  if (const auto* error = std::get_if<ApiError>(&parsed)) return error_response(request, *error);
   const auto& wanted = std::get<DetokenizeRequest>(parsed);
-  if (const auto error = check_model(wanted.model)) return failed(request, *error);
-  if (const auto error = check_tokens(prompts(), wanted.tokens, "tokens")) return failed(request, *error);
+  if (const auto error = check_model(wanted.model)) return error_response(request, *error);
+  if (const auto error = check_tokens(prompts(), wanted.tokens, "tokens")) return error_response(request, *error);
   const DecodeOptions options{false};
   return {200, detokenize_body(deps.tokenizer.decode(wanted.tokens, options)), "application/json", echo(request)};
 }
@@ -299,7 +232,7 @@ ApiResult<PrincipalTag> Server::Impl::principal(const std::string& tenant, const
 void Server::Impl::complete(const std::shared_ptr<HttpExchange>& exchange, bool chat) {
   const auto error = start(exchange, chat);
   probe.answered(exchange->request().path, error ? error->status : 200);
-  if (error) exchange->respond(failed(exchange->request(), *error));
+  if (error) exchange->respond(error_response(exchange->request(), *error));
 }
 
 std::optional<ApiError> Server::Impl::start(const std::shared_ptr<HttpExchange>& exchange, bool chat) {
@@ -366,20 +299,13 @@ Result<std::unique_ptr<Server>> Server::bind(const ServerConfig& config, Generat
   CAIRN_TRY(ApiKeys keys, ApiKeys::load(config));
   auto impl = std::make_unique<Impl>(config, generator, std::move(deps));
   impl->keys = std::move(keys);
-  CAIRN_TRY(impl->http, HttpServer::bind(impl->config, *impl, impl->deps.clock));
+  CAIRN_TRY(impl->http, HttpServer::bind(impl->loop, impl->config, *impl, impl->deps.clock));
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
-std::string Server::url() const {
-  auto address = parse_listen(impl_->config.listen).value();
-  if (address.host == "0.0.0.0") address.host = "127.0.0.1";
-  if (address.host == "::") address.host = "::1";
-  const bool v6 = address.host.find(':') != std::string::npos;
-  return "http://" + (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(impl_->http->port());
-}
+std::string Server::url() const { return impl_->http->url(); }
 
 Result<void> Server::serve(std::stop_token stop) {
-  if (!impl_->config.ready_file.empty()) CAIRN_TRY_VOID(write_whole(impl_->config.ready_file, url() + "\n"));
   impl_->deps.log.info("serve.http.ready", {{"url", url()}});
   Result<void> ended;
   {

@@ -10,11 +10,11 @@
 #include <variant>
 
 #include "base/check.h"
-#include "serve/api_error.h"
-#include "serve/api_keys.h"
+#include "http/api_error.h"
+#include "http/api_keys.h"
 #include "serve/choice.h"
 #include "serve/completion_request.h"
-#include "serve/http_parser.h"
+#include "http/request_parser.h"
 #include "serve/prompts.h"
 #include "serve/response_json.h"
 #include "serve/stop_filter.h"
@@ -127,29 +127,29 @@ void any_body(unsigned which, std::string_view body) {
 }
 
 struct Outcome {
-  HttpParser::State state = HttpParser::State::kHeader;
+  HttpRequestParser::State state = HttpRequestParser::State::kHeader;
   HttpRequest request;
   std::string rest;
 };
 
 Outcome read(std::string_view bytes, std::size_t piece) {
-  HttpParser parser(kLimits);
+  HttpRequestParser parser(kLimits);
   for (std::size_t at = 0; at < bytes.size(); at += piece) {
     parser.feed(bytes.substr(at, piece));
-    const bool open = parser.state() == HttpParser::State::kHeader || parser.state() == HttpParser::State::kBody;
+    const bool open = parser.state() == HttpRequestParser::State::kHeader || parser.state() == HttpRequestParser::State::kBody;
     CAIRN_CHECK(!open || parser.buffered_bytes() <= kLimits.header_bytes_max + kLimits.body_bytes_max + piece,
                 "memory of a request is bounded");
   }
-  if (parser.state() == HttpParser::State::kBroken) CAIRN_CHECK(!parser.detail().empty(), "a refusal says why");
+  if (parser.state() == HttpRequestParser::State::kBroken) CAIRN_CHECK(!parser.detail().empty(), "a refusal says why");
   return {parser.state(), parser.request(), parser.take_rest()};
 }
 
 void http(std::string_view bytes, std::size_t piece) {
   const Outcome whole = read(bytes, bytes.size() + 1), cut = read(bytes, piece);
   // A header that is not whole may be found broken sooner or later; a whole one reads the same.
-  CAIRN_CHECK((whole.state == HttpParser::State::kDone) == (cut.state == HttpParser::State::kDone),
+  CAIRN_CHECK((whole.state == HttpRequestParser::State::kDone) == (cut.state == HttpRequestParser::State::kDone),
               "a request reads the same however its bytes are cut");
-  if (whole.state != HttpParser::State::kDone) return;
+  if (whole.state != HttpRequestParser::State::kDone) return;
   CAIRN_CHECK(whole.rest == cut.rest && whole.request.body == cut.request.body &&
                   whole.request.path == cut.request.path && whole.request.method == cut.request.method,
               "a request reads the same however its bytes are cut");

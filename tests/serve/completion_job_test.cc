@@ -39,7 +39,7 @@ TEST(CompletionJob, TheSummaryOfACancelledRequestSaysSo) {
   RunningServer server;
   server.generator.allow(0);
   {
-    HttpClient client(server.port());
+    SocketClient client(server.port());
     client.send(http_request("POST", "/v1/completions", R"({"prompt":"x"})"));
     ASSERT_TRUE(server.generator.wait_for_live(1));
   }

@@ -12,7 +12,7 @@
 
 #include "serve/fake_generator.h"
 #include "serve/server.h"
-#include "support/http_client.h"
+#include "support/socket_client.h"
 #include "text/small_model.h"
 
 namespace cairn {
@@ -40,14 +40,14 @@ class RunningServer {
   }
   void request_stop() { stop_.request_stop(); }
 
-  HttpReply request(const std::string& method, const std::string& path, const std::string& body = "",
-                    const std::string& headers = "") {
-    HttpClient client(port());
+  SocketReply request(const std::string& method, const std::string& path, const std::string& body = "",
+                      const std::string& headers = "") {
+    SocketClient client(port());
     client.send(http_request(method, path, body, headers));
     return client.read_reply(method != "HEAD");
   }
   nlohmann::json post(const std::string& path, const nlohmann::json& body, int status = 200) {
-    const HttpReply reply = request("POST", path, body.dump());
+    const SocketReply reply = request("POST", path, body.dump());
     EXPECT_EQ(reply.status, status) << reply.body;
     EXPECT_TRUE(reply.complete);
     return nlohmann::json::parse(reply.body, nullptr, false);
@@ -76,7 +76,7 @@ class RunningServer {
   }
   std::vector<nlohmann::json> stream(const std::string& path, nlohmann::json body) {
     body["stream"] = true;
-    const HttpReply reply = request("POST", path, body.dump());
+    const SocketReply reply = request("POST", path, body.dump());
     EXPECT_EQ(reply.status, 200) << reply.body;
     EXPECT_TRUE(reply.header("Content-Type").starts_with("text/event-stream"));
     EXPECT_TRUE(reply.complete);

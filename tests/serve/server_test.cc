@@ -211,13 +211,13 @@ TEST(Server, OneModelIsFoundByItsName) {
   RunningServer server;
   const auto list = nlohmann::json::parse(server.request("GET", "/v1/models").body);
   for (const auto& model : list["data"]) {
-    const HttpReply one = server.request("GET", "/v1/models/" + model["id"].get<std::string>());
+    const SocketReply one = server.request("GET", "/v1/models/" + model["id"].get<std::string>());
     EXPECT_EQ(one.status, 200);
     EXPECT_EQ(nlohmann::json::parse(one.body), model);
   }
   EXPECT_EQ(server.request("GET", "http://somewhere/v1/models/test%2Dmodel").status, 200);
   for (const char* name : {"other", "test-model/", "a/b", "test-mode%6", "%"}) {
-    const HttpReply none = server.request("GET", std::string("/v1/models/") + name);
+    const SocketReply none = server.request("GET", std::string("/v1/models/") + name);
     EXPECT_EQ(none.status, 404) << name;
     EXPECT_EQ(nlohmann::json::parse(none.body)["error"]["code"], "model_not_found") << name;
   }
@@ -231,11 +231,11 @@ TEST(Server, UnknownModelsPathsAndMethodsAreNamed) {
             "model_not_found");
   EXPECT_EQ(server.post("/v1/completions", {{"model", "alias"}, {"prompt", "x"}})["model"], "alias");
   EXPECT_EQ(server.request("GET", "/nothing").status, 404);
-  const HttpReply method = server.request("GET", "/v1/completions");
+  const SocketReply method = server.request("GET", "/v1/completions");
   EXPECT_EQ(method.status, 405);
   EXPECT_EQ(method.header("Allow"), "POST");
   const auto status_of_type = [&server](const std::string& type) {
-    HttpClient client(server.port());
+    SocketClient client(server.port());
     client.send("POST /detokenize HTTP/1.1\r\nHost: t\r\nContent-Type: " + type +
                 "\r\nContent-Length: 13\r\n\r\n{\"tokens\":[]}");
     return client.read_reply().status;
@@ -291,7 +291,7 @@ TEST(Server, EveryRouteButHealthNeedsTheKey) {
     for (const char* header :
          {"", "Authorization: Bearer\r\n", "Authorization: Bearer wrong\r\n", "Authorization: Basic canary-bob\r\n",
           "Authorization: Bearer canary-bo\r\n", "Authorization: Bearer canary-bobb\r\n"}) {
-      const HttpReply reply = server.request(method, path, route.method == "POST" ? "{}" : "", header);
+      const SocketReply reply = server.request(method, path, route.method == "POST" ? "{}" : "", header);
       EXPECT_EQ(reply.status, route.open ? 200 : 401) << method << " " << path << " " << header;
     }
     EXPECT_NE(
@@ -308,7 +308,7 @@ TEST(Server, KeysNeverAppearAnywhereAndTenantsAreKeptApart) {
   config.api_keys = {"alice=canary-alice", "bob=canary-bob"};
   RunningServer server(config);
   const std::string key = "Authorization: Bearer canary-alice\r\nX-Request-Id: mine-1\r\n";
-  const HttpReply reply = server.request("POST", "/v1/completions", R"({"prompt":"x","cache_salt":"pepper"})", key);
+  const SocketReply reply = server.request("POST", "/v1/completions", R"({"prompt":"x","cache_salt":"pepper"})", key);
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.header("X-Request-Id"), "mine-1");
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(server.generator.requests().at(0).tenant.bytes.data()), 12),
@@ -335,10 +335,10 @@ TEST(Server, LimitsOnSequencesUnderWay) {
   config.prompts_max = 3;
   RunningServer server(config);
   server.generator.allow(0);
-  HttpClient first(server.port());
+  SocketClient first(server.port());
   first.send(http_request("POST", "/v1/completions", R"({"prompt":["a","b"]})"));
   ASSERT_TRUE(server.generator.wait_for_live(2));
-  const HttpReply refused = server.request("POST", "/v1/completions", R"({"prompt":"x"})");
+  const SocketReply refused = server.request("POST", "/v1/completions", R"({"prompt":"x"})");
   EXPECT_EQ(refused.status, 429);
   EXPECT_EQ(refused.header("Retry-After"), "1");
   server.generator.allow(FakeGenerator::kUnlimited);

@@ -24,7 +24,7 @@ std::string to_json(const ApiError& error);
 ApiError bad_field(std::string param, std::string message);
 // A refusal of the generator or tokenizer: kInvalid 400, kExhausted and kRefused 429, kUnavailable 503, kTimeout 504.
 ApiError to_api_error(const Error& error);
-// What the HTTP layer itself refuses: 400, 401, 404, 405, 408, 413, 415, 429, 431, 500, 503.
+// What the HTTP layer itself refuses: 400, 401, 404, 405, 408, 413, 415, 429, 431, 500, 502, 503, 504.
 ApiError http_error(int status, std::string message);
 
 }  // namespace cairn

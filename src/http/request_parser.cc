@@ -1,4 +1,4 @@
-#include "serve/http_parser.h"
+#include "http/request_parser.h"
 
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -24,7 +24,7 @@ std::string_view origin_form(std::string_view target) {
 
 }  // namespace
 
-struct HttpParser::Impl {
+struct HttpRequestParser::Impl {
   explicit Impl(const HttpLimits& limits) {
     parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
     parser.body_limit(limits.body_bytes_max);
@@ -45,14 +45,14 @@ struct HttpParser::Impl {
   std::string detail;
 };
 
-void HttpParser::Impl::break_off(const boost::system::error_code& error) {
+void HttpRequestParser::Impl::break_off(const boost::system::error_code& error) {
   state = State::kBroken;
   detail = error.message();
   if (error == http::error::header_limit) refusal = HttpRefusal::kHeaderTooLarge;
   if (error == http::error::body_limit) refusal = HttpRefusal::kBodyTooLarge;
 }
 
-void HttpParser::Impl::take_head() {
+void HttpRequestParser::Impl::take_head() {
   const auto& message = parser.get();
   const auto text = [&message](http::field field) {
     const auto found = message.find(field);
@@ -67,6 +67,8 @@ void HttpParser::Impl::take_head() {
   request.authorization = text(http::field::authorization);
   request.content_type = text(http::field::content_type);
   if (const auto id = message.find("X-Request-Id"); id != message.end()) request.request_id = std::string(id->value());
+  for (const auto& field : message)
+    request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
   request.keep_alive = parser.keep_alive();
   request.chunked_answers = message.version() >= 11;
   expects_continue = boost::beast::iequals(text(http::field::expect), "100-continue");
@@ -86,7 +88,7 @@ void HttpParser::Impl::take_head() {
   }
 }
 
-void HttpParser::Impl::run() {
+void HttpRequestParser::Impl::run() {
   std::size_t taken = 0;
   while (state == State::kHeader || state == State::kBody) {
     boost::system::error_code error;
@@ -112,26 +114,26 @@ void HttpParser::Impl::run() {
   waiting.erase(0, taken);
 }
 
-HttpParser::HttpParser(const HttpLimits& limits) : impl_(std::make_unique<Impl>(limits)) {}
-HttpParser::~HttpParser() = default;
-HttpParser::HttpParser(HttpParser&&) noexcept = default;
-HttpParser& HttpParser::operator=(HttpParser&&) noexcept = default;
+HttpRequestParser::HttpRequestParser(const HttpLimits& limits) : impl_(std::make_unique<Impl>(limits)) {}
+HttpRequestParser::~HttpRequestParser() = default;
+HttpRequestParser::HttpRequestParser(HttpRequestParser&&) noexcept = default;
+HttpRequestParser& HttpRequestParser::operator=(HttpRequestParser&&) noexcept = default;
 
-HttpParser::State HttpParser::feed(std::string_view bytes) {
+HttpRequestParser::State HttpRequestParser::feed(std::string_view bytes) {
   impl_->waiting += bytes;
   if (!impl_->waiting.empty()) impl_->run();
   return impl_->state;
 }
 
-HttpParser::State HttpParser::state() const { return impl_->state; }
-HttpRequest& HttpParser::request() { return impl_->request; }
-bool HttpParser::expects_continue() const { return impl_->expects_continue; }
-std::optional<std::uint64_t> HttpParser::content_length() const { return impl_->content_length; }
-std::uint64_t HttpParser::buffered_bytes() const {
+HttpRequestParser::State HttpRequestParser::state() const { return impl_->state; }
+HttpRequest& HttpRequestParser::request() { return impl_->request; }
+bool HttpRequestParser::expects_continue() const { return impl_->expects_continue; }
+std::optional<std::uint64_t> HttpRequestParser::content_length() const { return impl_->content_length; }
+std::uint64_t HttpRequestParser::buffered_bytes() const {
   return impl_->waiting.size() + impl_->parser.get().body().size() + impl_->request.body.size();
 }
-HttpRefusal HttpParser::refusal() const { return impl_->refusal; }
-const std::string& HttpParser::detail() const { return impl_->detail; }
-std::string HttpParser::take_rest() { return std::exchange(impl_->waiting, {}); }
+HttpRefusal HttpRequestParser::refusal() const { return impl_->refusal; }
+const std::string& HttpRequestParser::detail() const { return impl_->detail; }
+std::string HttpRequestParser::take_rest() { return std::exchange(impl_->waiting, {}); }
 
 }  // namespace cairn

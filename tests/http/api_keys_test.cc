@@ -1,5 +1,5 @@
 // Property: exactly the configured keys open, each as its tenant; what is wrong with a key is said without the key.
-#include "serve/api_keys.h"
+#include "http/api_keys.h"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -51,7 +51,7 @@ TEST(ApiKeys, RefusalsNeverQuoteTheKey) {
 TEST(ApiKeys, ReadsAPrivateFileOnly) {
   const std::string path = testing::TempDir() + "cairn_keys_" + std::to_string(::getpid());
   std::ofstream(path) << "# people\nalice=k1\n\nbob=k2  \r\n";
-  ServerConfig config;
+  HttpConfig config;
   config.api_keys_file = path;
   ::chmod(path.c_str(), 0644);
   EXPECT_THAT(ApiKeys::load(config).error().detail, HasSubstr("chmod 600"));

@@ -1,4 +1,4 @@
-#include "serve/api_keys.h"
+#include "http/api_keys.h"
 
 #include <sys/stat.h>
 
@@ -62,7 +62,7 @@ Result<ApiKeys> ApiKeys::make(const std::vector<std::string>& lines) {
   return keys;
 }
 
-Result<ApiKeys> ApiKeys::load(const ServerConfig& config) {
+Result<ApiKeys> ApiKeys::load(const HttpConfig& config) {
   std::vector<std::string> lines = config.api_keys;
   if (!config.api_keys_file.empty()) {
     std::ifstream file(config.api_keys_file);

@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "base/clock.h"
-#include "serve/config.h"
-#include "serve/http.h"
+#include "http/config.h"
+#include "http/exchange.h"
 
 namespace boost::asio {
 class io_context;
@@ -17,7 +17,7 @@ namespace cairn {
 
 // What all connections share.
 struct ConnectionShared {
-  const ServerConfig& config;
+  const HttpConfig& config;
   HttpService& service;
   const Clock& clock;
   std::uint64_t body_bytes = 0;  // of all requests being received

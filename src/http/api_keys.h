@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "serve/config.h"
+#include "http/config.h"
 
 namespace cairn {
 
@@ -20,7 +20,7 @@ class ApiKeys {
   // only when they name the same tenant, so each of several must name one. kInvalid never quotes a key.
   static Result<ApiKeys> make(const std::vector<std::string>& lines);
   // The keys of `config`, its file included.
-  static Result<ApiKeys> load(const ServerConfig& config);
+  static Result<ApiKeys> load(const HttpConfig& config);
 
   bool empty() const { return keys_.empty(); }
   // Tenant of "Bearer KEY"; nothing if the key is not one of ours. Compares every key over a fixed number of bytes,

@@ -1,4 +1,4 @@
-#include "serve/http_connection.h"
+#include "http/connection.h"
 
 #include <sys/socket.h>
 
@@ -16,7 +16,7 @@
 #include <cerrno>
 #include <string>
 
-#include "serve/http_parser.h"
+#include "http/request_parser.h"
 
 namespace cairn {
 namespace {
@@ -50,9 +50,11 @@ class Exchange final : public HttpExchange {
       : connection_(&connection), request_(std::move(request)), pending_bytes_max_(pending_bytes_max) {}
   const HttpRequest& request() const override { return request_; }
   void respond(HttpResponse response) override;
-  void begin_stream(const std::string& content_type, const HttpHeaders& headers) override;
+  void begin_stream(HttpStreamHead head) override;
   void write(std::string_view bytes) override;
   void end_stream() override;
+  void abort_stream() override;
+  std::size_t waiting_bytes() const override { return body_.size(); }
 
  private:
   friend class Connection;
@@ -63,7 +65,8 @@ class Exchange final : public HttpExchange {
   const std::uint64_t pending_bytes_max_;
   std::string pending_;  // ready to send
   std::string body_;     // of a stream: waits for its chunk frame, so that events coalesce into one chunk a write
-  bool begun_ = false, ended_ = false, chunked_ = false, close_ = false, events_ = false;
+  bool begun_ = false, ended_ = false, chunked_ = false, close_ = false, aborted_ = false;
+  bool events_ = false, between_events_ = false;  // a comment may stand here
 };
 
 class Connection final : public HttpConnection, public std::enable_shared_from_this<Connection> {
@@ -97,7 +100,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   ConnectionShared& shared_;
   Timer watchdog_, wake_;
   std::uint64_t watchdog_round_ = 0, watch_round_ = 0;
-  HttpParser parser_;
+  HttpRequestParser parser_;
   std::string early_;  // bytes of a next request that came while answering
   std::shared_ptr<Exchange> exchange_;
   std::uint64_t counted_bytes_ = 0;
@@ -117,13 +120,18 @@ void Exchange::respond(HttpResponse response) {
   wake();
 }
 
-void Exchange::begin_stream(const std::string& content_type, const HttpHeaders& headers) {
+void Exchange::begin_stream(HttpStreamHead head) {
   if (!is_open() || begun_) return;
   begun_ = true;
-  chunked_ = request_.chunked_answers;
-  close_ = !chunked_ || !request_.keep_alive || connection_->shared_.stopping;
-  events_ = content_type.starts_with("text/event-stream");
-  pending_ += format_head({200, content_type, std::nullopt, chunked_, close_, false}, headers);
+  const bool bare = head.status == 204 || head.status == 304;  // such an answer has no body, nor its framing
+  chunked_ = request_.chunked_answers && !head.body_bytes && !bare;
+  const bool ends_by_closing = !chunked_ && !head.body_bytes && !bare;
+  close_ = ends_by_closing || !request_.keep_alive || connection_->shared_.stopping;
+  const bool keep_10 = !request_.chunked_answers && !close_;
+  pending_ +=
+      format_head({head.status, "", bare ? std::nullopt : head.body_bytes, chunked_, close_, keep_10}, head.headers);
+  between_events_ = header_of(head.headers, "content-type").starts_with("text/event-stream");
+  events_ = between_events_;
   wake();
 }
 
@@ -131,6 +139,8 @@ void Exchange::write(std::string_view bytes) {
   if (!is_open() || bytes.empty()) return;
   if (body_.size() + bytes.size() > pending_bytes_max_) return connection_->overflow();
   body_ += bytes;
+  // What passes through may be cut anywhere; "\n\n" cut in two is seen as no end, which is safe.
+  between_events_ = events_ && bytes.ends_with("\n\n");
   wake();
 }
 
@@ -138,6 +148,11 @@ void Exchange::end_stream() {
   if (!is_open()) return;
   ended_ = true;
   wake();
+}
+
+void Exchange::abort_stream() {
+  aborted_ = close_ = true;
+  end_stream();
 }
 
 Connection::Connection(asio::ip::tcp::socket socket, ConnectionShared& shared)
@@ -212,7 +227,7 @@ void Connection::finish() {
 }
 
 void Connection::count_body() {
-  const std::uint64_t now = parser_.state() == HttpParser::State::kBody ? parser_.buffered_bytes() : 0;
+  const std::uint64_t now = parser_.state() == HttpRequestParser::State::kBody ? parser_.buffered_bytes() : 0;
   shared_.body_bytes += now - counted_bytes_;
   counted_bytes_ = now;
 }
@@ -229,11 +244,11 @@ awaitable<bool> Connection::read_some() {
 }
 
 awaitable<bool> Connection::read_request() {
-  using State = HttpParser::State;
-  const ServerConfig& config = shared_.config;
+  using State = HttpRequestParser::State;
+  const HttpConfig& config = shared_.config;
   timed_out_ = false;
   std::string early = std::exchange(early_, {});
-  parser_ = HttpParser({config.header_bytes_max, config.body_bytes_max});
+  parser_ = HttpRequestParser({config.header_bytes_max, config.body_bytes_max});
   bool begun = !early.empty();
   arm(begun ? config.header_timeout_ms : config.idle_timeout_ms);
   if (begun) parser_.feed(early);
@@ -292,7 +307,7 @@ awaitable<bool> Connection::send(std::string_view bytes) {
 // read and thrown away for a moment.
 awaitable<void> Connection::refuse(HttpResponse response) {
   arm(kLingerMs);
-  parser_ = HttpParser({});  // its bytes go back now, not when the client has gone
+  parser_ = HttpRequestParser({});  // its bytes go back now, not when the client has gone
   count_body();
   std::string bytes =
       format_head({response.status, response.content_type, response.body.size(), false, true, false}, response.headers);
@@ -340,7 +355,7 @@ void Connection::half_closed() {
                        if (error || round != self->watch_round_ || self->closed_) return;
                        self->cut(GoneReason::kClosed);
                      });
-  if (exchange->events_) return exchange->write(kEventComment);
+  if (exchange->between_events_) return exchange->write(kEventComment);
   if (exchange->begun_ || !exchange->request_.chunked_answers) return;  // HTTP/1.0 knows no interim answers
   exchange->pending_ += kContinue;
   exchange->wake();
@@ -354,10 +369,11 @@ awaitable<bool> Connection::answer() {
   std::string sending;
   while (!closed_) {
     sending = std::exchange(exchange->pending_, {});
-    if (!exchange->body_.empty()) sending += exchange->chunked_ ? chunk_of(exchange->body_) : exchange->body_;
-    exchange->body_.clear();
+    const std::string body = std::exchange(exchange->body_, {});
+    if (!body.empty()) sending += exchange->chunked_ ? chunk_of(body) : body;
+    if (!body.empty() && exchange->on_taken) exchange->on_taken();
     const bool last = exchange->ended_;
-    if (last && exchange->chunked_) sending += "0\r\n\r\n";
+    if (last && exchange->chunked_ && !exchange->aborted_) sending += "0\r\n\r\n";
     if (sending.empty() && !last) {
       ErrorOf woken;
       wake_.expires_at(Timer::time_point::max());
@@ -391,7 +407,7 @@ awaitable<void> Connection::run() {
     const bool keep = co_await answer();
     if (!keep) break;
   }
-  parser_ = HttpParser({});
+  parser_ = HttpRequestParser({});
   count_body();
   closed_ = true;
   disarm();

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "serve/http.h"
+#include "http/exchange.h"
 
 namespace cairn {
 
@@ -14,13 +14,13 @@ struct HttpLimits {
   std::uint64_t header_bytes_max = 64 * 1024, body_bytes_max = 16u << 20;
 };
 
-class HttpParser {
+class HttpRequestParser {
  public:
   enum class State : std::uint8_t { kHeader, kBody, kDone, kBroken };
-  explicit HttpParser(const HttpLimits& limits);
-  ~HttpParser();
-  HttpParser(HttpParser&&) noexcept;
-  HttpParser& operator=(HttpParser&&) noexcept;
+  explicit HttpRequestParser(const HttpLimits& limits);
+  ~HttpRequestParser();
+  HttpRequestParser(HttpRequestParser&&) noexcept;
+  HttpRequestParser& operator=(HttpRequestParser&&) noexcept;
 
   // Takes all bytes; those beyond the end of this request wait for take_rest().
   State feed(std::string_view bytes);

@@ -1,21 +1,23 @@
-#include "serve/http_server.h"
+#include "http/server.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstdio>
+#include <fstream>
 #include <optional>
 #include <set>
 
-#include "serve/http_connection.h"
+#include "http/connection.h"
 
 namespace cairn {
 namespace {
@@ -27,16 +29,29 @@ constexpr std::uint32_t kLastWordsMs = 500;    // after the drain, for the ends 
 constexpr std::uint32_t kBusyWaitMs = 5000;    // behind it, for the service's last sinks
 constexpr std::uint32_t kAcceptPauseMs = 100;  // after an accept that failed (no descriptors left)
 
+Result<void> write_whole(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".tmp." + std::to_string(::getpid());
+  std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
+  file << text;
+  file.close();
+  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    ::unlink(temporary.c_str());
+    return invalid("ready_file: cannot write " + path);
+  }
+  return {};
+}
+
 }  // namespace
 
 struct HttpServer::Impl {
-  Impl(const ServerConfig& settings, HttpService& target, const Clock& time)
-      : config(settings),
+  Impl(HttpLoop& turning, const HttpConfig& settings, HttpService& target, const Clock& time)
+      : loop(turning),
+        io(turning.io()),
+        config(settings),
         shared{config, target, time},
         acceptor(io),
         drain_timer(io),
-        pause_timer(io),
-        guard(asio::make_work_guard(io)) {}
+        pause_timer(io) {}
 
   Result<void> listen();
   asio::awaitable<void> accept();
@@ -46,13 +61,13 @@ struct HttpServer::Impl {
   void cut_all();
   void finish_if_idle();
 
-  const ServerConfig config;
+  HttpLoop& loop;
+  asio::io_context& io;
+  const HttpConfig config;
   ConnectionShared shared;
-  asio::io_context io{1};
   asio::ip::tcp::acceptor acceptor;
   asio::steady_timer drain_timer, pause_timer;
   std::set<std::shared_ptr<HttpConnection>> connections;
-  asio::executor_work_guard<asio::io_context::executor_type> guard;
   bool gave_up = false;
 };
 
@@ -148,7 +163,7 @@ void HttpServer::Impl::cut_all() {
   drain_timer.async_wait([this](const ErrorOf& error) {
     if (error) return;
     gave_up = true;
-    io.stop();
+    loop.stop();
   });
 }
 
@@ -164,29 +179,35 @@ void HttpServer::Impl::finish_if_idle() {
   for (const auto& connection : open) connection->stop();
   if (!connections.empty()) return;
   drain_timer.cancel();
-  guard.reset();
+  loop.post([this] { loop.stop(); });  // behind what was cancelled above
 }
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() = default;
 
-Result<std::unique_ptr<HttpServer>> HttpServer::bind(const ServerConfig& config, HttpService& service,
+Result<std::unique_ptr<HttpServer>> HttpServer::bind(HttpLoop& loop, const HttpConfig& config, HttpService& service,
                                                      const Clock& clock) {
-  auto impl = std::make_unique<Impl>(config, service, clock);
+  auto impl = std::make_unique<Impl>(loop, config, service, clock);
   CAIRN_TRY_VOID(impl->listen());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }
 
-std::uint16_t HttpServer::port() const {
+std::string HttpServer::url() const {
   ErrorOf error;
-  return impl_->acceptor.local_endpoint(error).port();
+  const std::uint16_t port = impl_->acceptor.local_endpoint(error).port();
+  auto address = parse_listen(impl_->config.listen).value();
+  if (address.host == "0.0.0.0") address.host = "127.0.0.1";
+  if (address.host == "::") address.host = "::1";
+  const bool v6 = address.host.find(':') != std::string::npos;
+  return "http://" + (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(port);
 }
 
 Result<void> HttpServer::run() {
+  if (!impl_->config.ready_file.empty()) CAIRN_TRY_VOID(write_whole(impl_->config.ready_file, url() + "\n"));
   asio::co_spawn(impl_->io, impl_->accept(), [](std::exception_ptr failure) {
     if (failure) std::rethrow_exception(failure);
   });
-  impl_->io.run();
+  impl_->loop.run();
   if (impl_->gave_up) return Error{ErrorCode::kTimeout, "requests did not end within the time to drain"};
   return {};
 }
@@ -197,7 +218,6 @@ void HttpServer::stop() {
 
 bool HttpServer::stopping() const { return impl_->shared.stopping; }
 
-void HttpServer::post(std::function<void()> work) { asio::post(impl_->io, std::move(work)); }
 void HttpServer::service_idle() { impl_->finish_if_idle(); }
 
 }  // namespace cairn

@@ -1,5 +1,5 @@
 // Property: an error is OpenAI's form with its four members, and every code of ours has one status.
-#include "serve/api_error.h"
+#include "http/api_error.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Property: a head is one well-formed block with the framing it was asked for.
-#include "serve/http.h"
+#include "http/exchange.h"
 
 #include <gtest/gtest.h>
 

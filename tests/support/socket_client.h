@@ -18,7 +18,7 @@
 
 namespace cairn {
 
-struct HttpReply {
+struct SocketReply {
   int status = 0;  // 0: the connection ended or the deadline passed before a whole reply
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
@@ -31,12 +31,12 @@ struct HttpReply {
   }
 };
 
-class HttpClient {
+class SocketClient {
  public:
   static constexpr int kDeadlineSeconds = 20;
 
   // `receive_buffer_bytes` > 0 makes a reader whose kernel takes little for it.
-  explicit HttpClient(std::uint16_t port, int receive_buffer_bytes = 0) {
+  explicit SocketClient(std::uint16_t port, int receive_buffer_bytes = 0) {
     fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const timeval deadline{kDeadlineSeconds, 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline);
@@ -50,9 +50,9 @@ class HttpClient {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   }
-  HttpClient(const HttpClient&) = delete;
-  HttpClient& operator=(const HttpClient&) = delete;
-  ~HttpClient() { close(); }
+  SocketClient(const SocketClient&) = delete;
+  SocketClient& operator=(const SocketClient&) = delete;
+  ~SocketClient() { close(); }
 
   void close() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
@@ -86,8 +86,8 @@ class HttpClient {
     }
     return ended_;
   }
-  HttpReply read_reply(bool has_body = true) {
-    HttpReply reply;
+  SocketReply read_reply(bool has_body = true) {
+    SocketReply reply;
     if (!wait_for("\r\n\r\n")) return reply;
     const auto end = buffer_.find("\r\n\r\n");
     parse_head(buffer_.substr(0, end), reply);
@@ -135,7 +135,7 @@ class HttpClient {
       out.append(chunk, 0, size);
     }
   }
-  static void parse_head(const std::string& head, HttpReply& reply) {
+  static void parse_head(const std::string& head, SocketReply& reply) {
     reply.status = head.size() > 12 ? std::atoi(head.c_str() + 9) : 0;
     std::size_t at = head.find("\r\n");
     while (at != std::string::npos) {

@@ -1,4 +1,4 @@
-#include "serve/api_error.h"
+#include "http/api_error.h"
 
 #include <nlohmann/json.hpp>
 
@@ -35,7 +35,7 @@ ApiError to_api_error(const Error& error) {
     case ErrorCode::kCancelled:
       return http_error(503, error.detail);
     case ErrorCode::kTimeout:
-      return {504, error.detail, "", "timeout", "server_error"};
+      return http_error(504, error.detail);
     case ErrorCode::kCorrupt:
       break;
   }
@@ -71,8 +71,16 @@ ApiError http_error(int status, std::string message) {
       error.type = "rate_limit_error";
       break;
     case 500:
+      error.code = "internal_error";
+      error.type = "server_error";
+      break;
+    case 502:
     case 503:
-      error.code = status == 500 ? "internal_error" : "unavailable";
+      error.code = status == 502 ? "bad_gateway" : "unavailable";
+      error.type = "server_error";
+      break;
+    case 504:
+      error.code = "timeout";
       error.type = "server_error";
       break;
     default:
