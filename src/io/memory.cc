@@ -98,8 +98,12 @@ Mapping map_ordinary(std::uint64_t bytes, const MemoryRegion::Options& options) 
 
 // MADV_POPULATE_WRITE reports a refusal where a plain store would end in SIGBUS or the OOM killer.
 bool touch_stripe(std::byte* data, std::uint64_t bytes) {
-  if (madvise(data, bytes, MADV_POPULATE_WRITE) == 0) return true;
-  if (errno != EINVAL) return false;
+  int failed = 0;
+  do {
+    failed = madvise(data, bytes, MADV_POPULATE_WRITE) == 0 ? 0 : errno;
+  } while (failed == EINTR || failed == EAGAIN);
+  if (failed == 0) return true;
+  if (failed != EINVAL) return false;
   for (std::uint64_t at = 0; at < bytes; at += 4096) {
     // Changes nothing, since others may write there meanwhile.
     __atomic_fetch_or(reinterpret_cast<unsigned char*>(data + at), 0, __ATOMIC_RELAXED);
