@@ -1,6 +1,7 @@
 #include "io/memory.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +24,7 @@ namespace {
 constexpr std::uint64_t kHugePageBytes = 2 * kMiB;
 constexpr std::uint64_t kTouchStripeBytes = 64 * kMiB;
 constexpr std::uint64_t kBehindStripeBytes = 16 * kMiB;  // short, so that the end of a region need not wait
+constexpr int kBehindNice = 15;
 constexpr unsigned kTouchThreadsMax = 4;
 
 std::atomic<std::uint64_t> untouched_bytes{0};
@@ -163,6 +165,7 @@ Result<std::unique_ptr<MemoryRegion>> MemoryRegion::make(const Options& options)
 }
 
 void MemoryRegion::touch_behind() {
+  setpriority(PRIO_PROCESS, 0, kBehindNice);  // of this thread: the first requests come before it
   std::uint64_t at = 0;
   for (; at < size_ && !stop_touching_; at += kBehindStripeBytes) {
     const std::uint64_t bytes = std::min(kBehindStripeBytes, size_ - at);
