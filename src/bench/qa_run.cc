@@ -20,6 +20,7 @@ constexpr std::int64_t kTickUs = 100'000;
 constexpr std::uint32_t kWarmUpTokens = 100;
 constexpr std::uint32_t kMetricsTimeoutMs = 5000;
 constexpr std::size_t kDigestBytes = 8;
+constexpr std::size_t kRecordsMax = 4'000'000;  // then the run ends as if its time were over
 
 double seconds(std::int64_t us) { return static_cast<double>(us) * 1e-6; }
 
@@ -61,6 +62,10 @@ class QaRun {
   double now_s() const { return seconds(deps_.clock.now_us() + epoch_us_); }
   void say(const std::string& line) const {
     if (deps_.line) deps_.line(line);
+  }
+  // What shows in the figures as well: only for those who asked for lines.
+  void remark(const std::string& line) const {
+    if (options_.verbose || options_.log_interval_s) say(line);
   }
   HttpCall chat_call(const std::vector<ChatTurn>& chat, std::uint32_t answer_tokens, const std::string& user) const;
 
@@ -151,7 +156,7 @@ void QaRun::warm_up_done(const Result<ChatAnswer>& answer) {
   if (--warm_up_left_ > 0) return;
   timer_.cancel();
   if (report_.warm_up_failed > 0) {
-    say("warm-up: " + std::to_string(report_.warm_up_failed) + " chats failed, the last one so: " + warm_up_error_);
+    remark("warm-up: " + std::to_string(report_.warm_up_failed) + " chats failed, the last one so: " + warm_up_error_);
   }
   read_metrics(before_, [this] { begin(); });
 }
@@ -182,13 +187,15 @@ void QaRun::turn() {
   const MultiRoundQa::Turn turn_now = workload_.tick(now);
   for (const QaRequest& request : turn_now.send) send(request);
   for (const QaLate& late : turn_now.late) {
-    say("user " + std::to_string(late.user_id) + " has waited " + fixed(late.waiting_s, 1) +
-        " s for the answer to question " + std::to_string(late.question) + ", and the next one is due");
+    remark("user " + std::to_string(late.user_id) + " has waited " + fixed(late.waiting_s, 1) +
+           " s for the answer to question " + std::to_string(late.question) + ", and the next one is due");
   }
   tell_progress(QaProgress::Phase::kRunning);
   timer_.start(kTickUs, [this] {
     tell_interval();
-    const bool over = options_.time_s > 0 && now_s() - start_s_ > options_.time_s;
+    const bool full = report_.records.size() >= kRecordsMax;
+    const bool over = full || (options_.time_s > 0 && now_s() - start_s_ > options_.time_s);
+    if (full) say("no more rows are kept than " + std::to_string(kRecordsMax) + ": the run ends");
     const bool stopped = !over && deps_.stop.load();
     report_.interrupted = stopped && options_.time_s > 0;  // without an end, to be stopped is how it ends
     over || stopped ? end_of_time() : turn();
@@ -220,7 +227,7 @@ void QaRun::ended(QaRequestId id, Result<ChatAnswer> answer) {
   if (!answer) {
     record.end = RequestRecord::End::kFailed;
     record.error = answer.error().detail;
-    if (options_.verbose || failed_ == 0) say(who + " failed: " + record.error);
+    if (options_.verbose || failed_ == 0) remark(who + " failed: " + record.error);
     ++failed_;
     workload_.finished(id, std::nullopt);
   } else {

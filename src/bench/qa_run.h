@@ -44,7 +44,8 @@ struct QaRunDeps {
   const Clock& clock;
   const std::atomic<bool>& stop;                    // set: as if the time were over. Looked at ten times a second
   std::function<void(const QaProgress&)> progress;  // each tick
-  std::function<void(const std::string&)> line;     // interval figures, late answers, verbose lines, notices
+  // What log_interval_s or verbose ask for: figures, late answers, failures.
+  std::function<void(const std::string&)> line;
 };
 
 // Blocks until the last request came back or was cut. kInvalid: options; kUnavailable: not one chat of the warm-up was
