@@ -18,12 +18,14 @@ namespace {
 
 constexpr std::array kCommands{
     Command{"serve", "OpenAI-compatible server with KV tiers on one machine", run_serve},
+    Command{"route", "one front door for many OpenAI-compatible servers", run_route},
     Command{"model import", "GGUF file to a Hugging Face directory", run_model_import},
     Command{"model init", "random weights of any shape, for tests", run_model_init},
     Command{"model info", "what a model directory holds, and its fingerprint", run_model_info},
     Command{"size", "KV bytes per token, blocks, users per tier, break-even bandwidth", run_size},
     Command{"bench tier", "put, get and lookup of a store against the device's limit", run_bench_tier},
     Command{"bench engine", "prefill and decode against the machine's limits", run_bench_engine},
+    Command{"bench route", "what the router adds to a request and to a token", run_bench_route},
     Command{"bench multi-round-qa", "users who ask and ask again, against an OpenAI server", run_bench_multi_round_qa},
     Command{"config show", "effective configuration of `serve` with origins", run_config_show},
 };

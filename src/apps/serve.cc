@@ -8,7 +8,8 @@
 #include "apps/signals.h"
 #include "apps/stack.h"
 #include "apps/verbs.h"
-#include "serve/api_keys.h"
+#include "http/api_keys.h"
+#include "http/server.h"
 #include "kv/keys.h"
 #include "serve/server.h"
 #include "text/chat_template.h"
@@ -47,18 +48,7 @@ Result<void> check_model_dir(const std::string& model_dir) {
 Result<void> check_server_files(const ServerConfig& server) {
   const Result<ApiKeys> keys = ApiKeys::load(server);
   if (!keys) return keys.error();
-  if (server.ready_file.empty()) return {};
-  std::error_code ignored;
-  const std::filesystem::path file = server.ready_file;
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
-  const std::string shown = "ready_file: " + server.ready_file;
-  if (!std::filesystem::is_directory(folder, ignored))
-    return invalid(shown + ": there is no directory " + folder.string() + "; make it first");
-  if (std::filesystem::exists(file, ignored) && !std::filesystem::is_regular_file(file, ignored))
-    return invalid(shown + " is there and not a regular file; name another");
-  if (::access(folder.c_str(), W_OK | X_OK) != 0)
-    return invalid(shown + ": the directory " + folder.string() + " cannot be written to");
-  return {};
+  return check_ready_file(server.ready_file);
 }
 
 std::string fingerprint_cache(const Variables& variables) {

@@ -26,6 +26,7 @@ struct Command {
 std::span<const Command> commands();
 
 int run_serve(const VerbInput& input);
+int run_route(const VerbInput& input);
 int run_config_show(const VerbInput& input);
 int run_model_import(const VerbInput& input);
 int run_model_init(const VerbInput& input);
@@ -33,6 +34,7 @@ int run_model_info(const VerbInput& input);
 int run_size(const VerbInput& input);
 int run_bench_tier(const VerbInput& input);
 int run_bench_engine(const VerbInput& input);
+int run_bench_route(const VerbInput& input);
 int run_bench_multi_round_qa(const VerbInput& input);
 
 // Prints "cairn: <text>" as one line on standard error.

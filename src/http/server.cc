@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <set>
@@ -42,6 +43,21 @@ Result<void> write_whole(const std::string& path, const std::string& text) {
 }
 
 }  // namespace
+
+Result<void> check_ready_file(const std::string& path) {
+  if (path.empty()) return {};
+  std::error_code ignored;
+  const std::filesystem::path file = path;
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+  const std::string shown = "ready_file: " + path;
+  if (!std::filesystem::is_directory(folder, ignored))
+    return invalid(shown + ": there is no directory " + folder.string() + "; make it first");
+  if (std::filesystem::exists(file, ignored) && !std::filesystem::is_regular_file(file, ignored))
+    return invalid(shown + " is there and not a regular file; name another");
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    return invalid(shown + ": the directory " + folder.string() + " cannot be written to");
+  return {};
+}
 
 struct HttpServer::Impl {
   Impl(HttpLoop& turning, const HttpConfig& settings, HttpService& target, const Clock& time)
@@ -187,6 +203,7 @@ HttpServer::~HttpServer() = default;
 
 Result<std::unique_ptr<HttpServer>> HttpServer::bind(HttpLoop& loop, const HttpConfig& config, HttpService& service,
                                                      const Clock& clock) {
+  CAIRN_TRY_VOID(check_ready_file(config.ready_file));
   auto impl = std::make_unique<Impl>(loop, config, service, clock);
   CAIRN_TRY_VOID(impl->listen());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));

@@ -14,6 +14,9 @@
 
 namespace cairn {
 
+// Whether a ready_file can be written; an empty path is right. kInvalid says what is wrong with it.
+Result<void> check_ready_file(const std::string& path);
+
 class HttpServer {
  public:
   // Binds and listens at once; clients queue until run(). kInvalid: the address; kUnavailable: "in use" and the like.

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/random.h"
+
 namespace cairn {
 namespace {
 
@@ -126,6 +128,33 @@ TEST(ChatStream, AnEventWithoutAnEndIsRefusedAtItsBound) {
   const Result<ChatAnswer> answer = stream.finish();
   ASSERT_FALSE(answer);
   EXPECT_THAT(answer.error().detail, HasSubstr("longer than 1 MiB"));
+}
+
+TEST(ChatStream, DamagedBytesAreAnAnswerOrAnErrorAndNeverMore) {
+  const std::string whole = kRole + piece("Once") + piece(" upon") + kEnd + kUsage + kDone;
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    Random random(seed);
+    std::string bytes = whole;
+    for (std::uint64_t i = 0; i <= random.below(4); ++i) {
+      const std::size_t at = random.below(bytes.size());
+      random.chance(0.5) ? bytes.replace(at, 1, 1, static_cast<char>(random.below(256)))
+                         : bytes.erase(at, random.below(20));
+    }
+    ChatStream stream;
+    for (std::size_t at = 0; at < bytes.size();) {
+      const std::size_t size = 1 + random.below(60);
+      stream.feed(std::string_view(bytes).substr(at, size), 1);
+      at += size;
+    }
+    const Result<ChatAnswer> answer = stream.finish();
+    if (answer) {
+      EXPECT_FALSE(answer->pieces_us.empty());
+      EXPECT_LE(answer->text.size(), bytes.size());
+    } else {
+      EXPECT_FALSE(answer.error().detail.empty());
+      EXPECT_EQ(answer.error().detail.find('\n'), std::string::npos) << "one line";
+    }
+  }
 }
 
 TEST(ChatStream, NothingCountsAfterTheEnd) {
