@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "http/response_parser.h"
+#include "http/watchdog.h"
 
 namespace cairn {
 namespace {
@@ -40,11 +41,12 @@ struct KeptConnection {
 // What calls need of their client; lives as long as a call does.
 struct HttpClient::Impl : std::enable_shared_from_this<HttpClient::Impl> {
   class Call;
-  Impl(asio::io_context& context, const HttpClientConfig& settings) : io(context), config(settings) {}
+  Impl(HttpLoop& turning, const HttpClientConfig& settings) : loop(turning), io(turning.io()), config(settings) {}
   // A connection that is still open, as far as one can see.
   std::optional<tcp::socket> take_kept(const std::string& authority);
   void keep(const std::string& authority, tcp::socket socket);
 
+  HttpLoop& loop;
   asio::io_context& io;
   const HttpClientConfig config;
   std::map<std::string, std::deque<KeptConnection>> kept;  // newest last
@@ -60,7 +62,7 @@ class HttpClient::Impl::Call final : public std::enable_shared_from_this<Call> {
         call_(std::move(call)),
         sink_(&sink),
         socket_(client_->io),
-        watchdog_(client_->io),
+        watchdog_(client_->loop, [this] { late(); }),
         wake_(client_->io),
         parser_(asked(), client_->config.header_bytes_max) {}
 
@@ -83,17 +85,16 @@ class HttpClient::Impl::Call final : public std::enable_shared_from_this<Call> {
   Result<void> take(std::string_view bytes);
   Result<void> failed(const std::string& what, const ErrorOf& error) const;
   std::string header() const;
-  void arm(std::uint32_t timeout_ms);
-  void disarm();
+  void late();
 
   const std::shared_ptr<Impl> client_;
   const HttpCallId id_;
   const HttpCall call_;
   HttpAnswerSink* sink_;  // null: cancelled
   tcp::socket socket_;
-  asio::steady_timer watchdog_, wake_;
+  Watchdog watchdog_;
+  asio::steady_timer wake_;
   HttpResponseParser parser_;
-  std::uint64_t watchdog_round_ = 0;
   std::string late_;  // what passed when the watchdog fired
   bool timed_out_ = false, paused_ = false, head_given_ = false, bytes_came_ = false;
 };
@@ -121,26 +122,15 @@ void HttpClient::Impl::keep(const std::string& authority, tcp::socket socket) {
   if (list.size() > config.idle_connections_max) list.pop_front();
 }
 
-void HttpClient::Impl::Call::arm(std::uint32_t timeout_ms) {
-  disarm();
-  if (timeout_ms == 0) return;
-  watchdog_.expires_after(Millis(timeout_ms));
-  watchdog_.async_wait([self = shared_from_this(), round = watchdog_round_](const ErrorOf& error) {
-    if (error || round != self->watchdog_round_) return;
-    self->timed_out_ = true;
-    ErrorOf ignored;
-    self->socket_.close(ignored);
-  });
-}
-
-void HttpClient::Impl::Call::disarm() {
-  ++watchdog_round_;
-  watchdog_.cancel();
+void HttpClient::Impl::Call::late() {
+  timed_out_ = true;
+  ErrorOf ignored;
+  socket_.close(ignored);
 }
 
 void HttpClient::Impl::Call::cancel() {
   sink_ = nullptr;
-  disarm();
+  watchdog_.disarm();
   wake_.cancel();
   ErrorOf ignored;
   socket_.close(ignored);
@@ -164,17 +154,17 @@ awaitable<Result<void>> HttpClient::Impl::Call::connect() {
   ErrorOf error;
   const asio::ip::address address = asio::ip::make_address(call_.origin.host, error);
   if (!error) {
-    arm(client_->config.connect_timeout_ms);
+    watchdog_.arm(client_->config.connect_timeout_ms);
     co_await socket_.async_connect({address, call_.origin.port}, no_throw(error));
   } else {
     tcp::resolver resolver(client_->io);
     const auto found =
         co_await resolver.async_resolve(call_.origin.host, std::to_string(call_.origin.port), no_throw(error));
     if (error || sink_ == nullptr) co_return failed("its name was not resolved", error);
-    arm(client_->config.connect_timeout_ms);
+    watchdog_.arm(client_->config.connect_timeout_ms);
     co_await asio::async_connect(socket_, found, no_throw(error));
   }
-  disarm();
+  watchdog_.disarm();
   if (timed_out_) {
     co_return unavailable(call_.origin.authority + ": not connected within " +
                           std::to_string(client_->config.connect_timeout_ms) + " ms");
@@ -223,12 +213,12 @@ awaitable<Result<void>> HttpClient::Impl::Call::receive() {
     if (!taken) co_return taken;
     if (head_given_) {
       late_ = "nothing came for " + std::to_string(call_.idle_timeout_ms) + " ms";
-      arm(paused_ ? 0 : call_.idle_timeout_ms);
+      watchdog_.arm(paused_ ? 0 : call_.idle_timeout_ms);
     }
     while (paused_ && sink_ != nullptr) {
       wake_.expires_at(asio::steady_timer::time_point::max());
       co_await wake_.async_wait(no_throw(error));
-      arm(call_.idle_timeout_ms);
+      watchdog_.arm(call_.idle_timeout_ms);
     }
   }
   co_return Result<void>{};
@@ -246,7 +236,7 @@ awaitable<Result<void>> HttpClient::Impl::Call::attempt(bool* reuse) {
   }
   if (sink_ == nullptr) co_return Result<void>{};
   late_ = "no answer within " + std::to_string(call_.head_timeout_ms) + " ms";
-  arm(call_.head_timeout_ms);
+  watchdog_.arm(call_.head_timeout_ms);
   Result<void> moved = co_await send();
   if (moved) moved = co_await receive();
   co_return moved;
@@ -263,14 +253,13 @@ awaitable<void> HttpClient::Impl::Call::run() {
     reuse = false;
     end = co_await attempt(&reuse);
   }
-  disarm();
+  watchdog_.disarm();
   if (end && sink_ != nullptr && parser_.keep_alive()) client_->keep(call_.origin.authority, std::move(socket_));
   client_->calls.erase(id_);
   if (sink_ != nullptr) std::exchange(sink_, nullptr)->on_end(std::move(end));
 }
 
-HttpClient::HttpClient(HttpLoop& loop, const HttpClientConfig& config)
-    : impl_(std::make_shared<Impl>(loop.io(), config)) {}
+HttpClient::HttpClient(HttpLoop& loop, const HttpClientConfig& config) : impl_(std::make_shared<Impl>(loop, config)) {}
 
 HttpClient::~HttpClient() {
   const auto calls = std::exchange(impl_->calls, {});

@@ -17,6 +17,7 @@
 #include <string>
 
 #include "http/request_parser.h"
+#include "http/watchdog.h"
 
 namespace cairn {
 namespace {
@@ -87,8 +88,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   asio::awaitable<void> refuse(HttpResponse response);  // answers and closes after a moment of reading on
   asio::awaitable<bool> answer();                       // false: close
   asio::awaitable<bool> send(std::string_view bytes);
-  void arm(std::uint32_t timeout_ms);
-  void disarm();
+  void late();
   void watch();  // for the end of the client while its answer is made
   void watched();
   void half_closed();
@@ -98,8 +98,9 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
 
   asio::ip::tcp::socket socket_;
   ConnectionShared& shared_;
-  Timer watchdog_, wake_;
-  std::uint64_t watchdog_round_ = 0, watch_round_ = 0;
+  Watchdog watchdog_;
+  Timer wake_;
+  std::uint64_t watch_round_ = 0;
   HttpRequestParser parser_;
   std::string early_;  // bytes of a next request that came while answering
   std::shared_ptr<Exchange> exchange_;
@@ -158,25 +159,17 @@ void Exchange::abort_stream() {
 Connection::Connection(asio::ip::tcp::socket socket, ConnectionShared& shared)
     : socket_(std::move(socket)),
       shared_(shared),
-      watchdog_(socket_.get_executor()),
+      watchdog_(shared.loop, [this] { late(); }),
       wake_(socket_.get_executor()),
       parser_({shared.config.header_bytes_max, shared.config.body_bytes_max}) {
   wake_.expires_at(Timer::time_point::max());
 }
 
-void Connection::arm(std::uint32_t timeout_ms) {
-  const std::uint64_t round = ++watchdog_round_;
-  watchdog_.expires_after(std::chrono::milliseconds(timeout_ms));
-  watchdog_.async_wait([self = shared_from_this(), round](const ErrorOf& error) {
-    if (error || round != self->watchdog_round_) return;
-    self->timed_out_ = true;
-    ErrorOf ignored;
-    if (self->answering_) {
-      self->cut(GoneReason::kSlowReader);
-    } else {
-      self->socket_.cancel(ignored);
-    }
-  });
+void Connection::late() {
+  timed_out_ = true;
+  if (answering_) return cut(GoneReason::kSlowReader);
+  ErrorOf ignored;
+  socket_.cancel(ignored);
 }
 
 // Later: an exchange never calls its owner back from within a call of his.
@@ -184,11 +177,6 @@ void Connection::overflow() {
   asio::post(socket_.get_executor(), [self = shared_from_this(), round = watch_round_] {
     if (round == self->watch_round_) self->cut(GoneReason::kSlowReader);
   });
-}
-
-void Connection::disarm() {
-  ++watchdog_round_;
-  watchdog_.cancel();
 }
 
 void Connection::gone(GoneReason reason) {
@@ -208,7 +196,7 @@ void Connection::cut(GoneReason reason) {
   ErrorOf ignored;
   socket_.close(ignored);
   wake_.cancel();
-  watchdog_.cancel();
+  watchdog_.disarm();
   gone(reason);
 }
 
@@ -250,14 +238,14 @@ awaitable<bool> Connection::read_request() {
   std::string early = std::exchange(early_, {});
   parser_ = HttpRequestParser({config.header_bytes_max, config.body_bytes_max});
   bool begun = !early.empty();
-  arm(begun ? config.header_timeout_ms : config.idle_timeout_ms);
+  watchdog_.arm(begun ? config.header_timeout_ms : config.idle_timeout_ms);
   if (begun) parser_.feed(early);
   while (parser_.state() == State::kHeader) {
     const bool read = co_await read_some();
     if (!read && timed_out_ && begun)
       co_await refuse(shared_.service.refuse(HttpRefusal::kTimeout, "the header took too long"));
     if (!read) co_return false;
-    if (!begun) arm(config.header_timeout_ms);
+    if (!begun) watchdog_.arm(config.header_timeout_ms);
     begun = true;
   }
   std::optional<HttpResponse> refusal;
@@ -273,7 +261,7 @@ awaitable<bool> Connection::read_request() {
       const bool sent = co_await send(kContinue);
       if (!sent) co_return false;
     }
-    arm(config.body_timeout_ms);
+    watchdog_.arm(config.body_timeout_ms);
   }
   while (parser_.state() == State::kBody) {
     const bool read = co_await read_some();
@@ -284,7 +272,7 @@ awaitable<bool> Connection::read_request() {
       co_return false;
     }
   }
-  disarm();
+  watchdog_.disarm();
   count_body();
   if (parser_.state() == State::kBroken) {
     co_await refuse(shared_.service.refuse(parser_.refusal(), parser_.detail()));
@@ -306,7 +294,7 @@ awaitable<bool> Connection::send(std::string_view bytes) {
 // The client may still be sending: closing now would reset the connection and take our answer with it. So the rest is
 // read and thrown away for a moment.
 awaitable<void> Connection::refuse(HttpResponse response) {
-  arm(kLingerMs);
+  watchdog_.arm(kLingerMs);
   parser_ = HttpRequestParser({});  // its bytes go back now, not when the client has gone
   count_body();
   std::string bytes =
@@ -380,9 +368,9 @@ awaitable<bool> Connection::answer() {
       co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
       continue;
     }
-    arm(shared_.config.write_timeout_ms);
+    watchdog_.arm(shared_.config.write_timeout_ms);
     const bool sent = co_await send(sending);
-    disarm();
+    watchdog_.disarm();
     if (!sent) cut(GoneReason::kClosed);
     if (last) break;
   }
@@ -410,7 +398,7 @@ awaitable<void> Connection::run() {
   parser_ = HttpRequestParser({});
   count_body();
   closed_ = true;
-  disarm();
+  watchdog_.disarm();
   socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
   socket_.close(ignored);
 }
@@ -418,14 +406,16 @@ awaitable<void> Connection::run() {
 }  // namespace
 
 std::shared_ptr<HttpConnection> HttpConnection::start(
-    asio::io_context& io, AcceptedSocket socket, ConnectionShared& shared,
+    AcceptedSocket socket, ConnectionShared& shared,
     std::function<void(const std::shared_ptr<HttpConnection>&)> closed) {
   const auto protocol = socket.v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4();
-  auto connection = std::make_shared<Connection>(asio::ip::tcp::socket(io, protocol, socket.descriptor), shared);
-  asio::co_spawn(io, connection->run(), [connection, closed = std::move(closed)](std::exception_ptr failure) {
-    if (failure) std::rethrow_exception(failure);  // a bug, or no memory: not survivable
-    closed(connection);
-  });
+  auto connection =
+      std::make_shared<Connection>(asio::ip::tcp::socket(shared.loop.io(), protocol, socket.descriptor), shared);
+  asio::co_spawn(shared.loop.io(), connection->run(),
+                 [connection, closed = std::move(closed)](std::exception_ptr failure) {
+                   if (failure) std::rethrow_exception(failure);  // a bug, or no memory: not survivable
+                   closed(connection);
+                 });
   return connection;
 }
 

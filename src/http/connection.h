@@ -8,15 +8,13 @@
 #include "base/clock.h"
 #include "http/config.h"
 #include "http/exchange.h"
-
-namespace boost::asio {
-class io_context;
-}
+#include "http/loop.h"
 
 namespace cairn {
 
 // What all connections share.
 struct ConnectionShared {
+  HttpLoop& loop;
   const HttpConfig& config;
   HttpService& service;
   const Clock& clock;
@@ -32,8 +30,7 @@ struct AcceptedSocket {
 class HttpConnection {
  public:
   // Takes the socket. `closed` is called once, later, when the connection has ended.
-  static std::shared_ptr<HttpConnection> start(boost::asio::io_context& io, AcceptedSocket socket,
-                                               ConnectionShared& shared,
+  static std::shared_ptr<HttpConnection> start(AcceptedSocket socket, ConnectionShared& shared,
                                                std::function<void(const std::shared_ptr<HttpConnection>&)> closed);
   virtual ~HttpConnection() = default;
   virtual void stop() = 0;                  // idle: closes; answering: closes after the answer

@@ -64,7 +64,7 @@ struct HttpServer::Impl {
       : loop(turning),
         io(turning.io()),
         config(settings),
-        shared{config, target, time},
+        shared{turning, config, target, time},
         acceptor(io),
         drain_timer(io),
         pause_timer(io) {}
@@ -143,7 +143,7 @@ void HttpServer::Impl::add(asio::ip::tcp::socket socket) {
   const int descriptor = socket.release(error);
   if (error) return;
   connections.insert(
-      HttpConnection::start(io, {descriptor, v6}, shared, [this](const std::shared_ptr<HttpConnection>& ended) {
+      HttpConnection::start({descriptor, v6}, shared, [this](const std::shared_ptr<HttpConnection>& ended) {
         connections.erase(ended);
         shared.service.connections_changed(connections.size());
         finish_if_idle();
