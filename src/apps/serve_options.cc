@@ -49,8 +49,7 @@ void ServeOptions::bind(OptionSet& options) {
   options.add("", "Instance", words);
   options.add("engine", "Engine", engine);
   options.add("cache", "Cache", cache);
-  options.add("server", "Server", static_cast<HttpConfig&>(server));
-  options.add("server", "Requests", server);
+  options.add("server", "Server", server);
 }
 
 }  // namespace cairn

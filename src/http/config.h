@@ -31,21 +31,32 @@ struct HttpConfig {
   Result<void> validate() const;
   template <class V>
   static void describe(V& v) {
-    using C = HttpConfig;
-    v.field("listen", &C::listen, "address:port; port 0 picks a free one; beyond loopback only with an API key");
-    v.field("ready_file", &C::ready_file, "gets the URL once requests are accepted");
-    v.field("api_keys", &C::api_keys, "KEY or TENANT=KEY that requests must carry as Bearer; none: open");
-    v.field("api_keys_file", &C::api_keys_file, "file with one such line a key; # starts a comment");
-    v.field("connections_max", &C::connections_max, "open connections; more get a 503");
-    v.field("body_bytes_max", &C::body_bytes_max, "body of one request; larger ones get a 413");
-    v.field("body_bytes_total_max", &C::body_bytes_total_max, "bodies being received, together; more get a 503");
-    v.field("header_bytes_max", &C::header_bytes_max, "header of one request; larger ones get a 431");
-    v.field("stream_pending_bytes_max", &C::stream_pending_bytes_max, "bytes a slow reader may leave unread");
-    v.field("idle_timeout_ms", &C::idle_timeout_ms, "a connection without a request is closed after this long");
-    v.field("header_timeout_ms", &C::header_timeout_ms, "from the first byte of a header to its last");
-    v.field("body_timeout_ms", &C::body_timeout_ms, "from the end of the header to the last byte of the body");
-    v.field("write_timeout_ms", &C::write_timeout_ms, "a reader that takes nothing for this long is cut off");
-    v.field("drain_ms", &C::drain_ms, "open streams get this long to end at a stop");
+    describe_as<HttpConfig>(v);
+  }
+  // As fields of `C`, which derives from this.
+  template <class C, class V>
+  static void describe_as(V& v) {
+    const auto of = []<class M>(M HttpConfig::* field) { return static_cast<M C::*>(field); };
+    v.field("listen", of(&HttpConfig::listen),
+            "address:port; port 0 picks a free one; beyond loopback only with an API key");
+    v.field("ready_file", of(&HttpConfig::ready_file), "gets the URL once requests are accepted");
+    v.field("api_keys", of(&HttpConfig::api_keys), "KEY or TENANT=KEY that requests must carry as Bearer; none: open");
+    v.field("api_keys_file", of(&HttpConfig::api_keys_file), "file with one such line a key; # starts a comment");
+    v.field("connections_max", of(&HttpConfig::connections_max), "open connections; more get a 503");
+    v.field("body_bytes_max", of(&HttpConfig::body_bytes_max), "body of one request; larger ones get a 413");
+    v.field("body_bytes_total_max", of(&HttpConfig::body_bytes_total_max),
+            "bodies being received, together; more get a 503");
+    v.field("header_bytes_max", of(&HttpConfig::header_bytes_max), "header of one request; larger ones get a 431");
+    v.field("stream_pending_bytes_max", of(&HttpConfig::stream_pending_bytes_max),
+            "bytes a slow reader may leave unread");
+    v.field("idle_timeout_ms", of(&HttpConfig::idle_timeout_ms),
+            "a connection without a request is closed after this long");
+    v.field("header_timeout_ms", of(&HttpConfig::header_timeout_ms), "from the first byte of a header to its last");
+    v.field("body_timeout_ms", of(&HttpConfig::body_timeout_ms),
+            "from the end of the header to the last byte of the body");
+    v.field("write_timeout_ms", of(&HttpConfig::write_timeout_ms),
+            "a reader that takes nothing for this long is cut off");
+    v.field("drain_ms", of(&HttpConfig::drain_ms), "open streams get this long to end at a stop");
   }
 };
 

@@ -18,7 +18,7 @@ class Watchdog {
   void disarm() { deadline_ = Deadline::never(); }
 
  private:
-  void sleep_until(Deadline deadline);
+  void wait_until(Deadline deadline);
   void woke();
 
   const SystemClock clock_;

@@ -8,7 +8,6 @@
 
 namespace cairn {
 
-// An HttpConfig is bound and validated by itself, so that every HTTP endpoint of the program has the same settings.
 struct ServerConfig : HttpConfig {
   std::uint32_t inflight_requests_max = 1024;
   std::uint32_t inflight_per_tenant_max = 1024;
@@ -18,6 +17,7 @@ struct ServerConfig : HttpConfig {
   template <class V>
   static void describe(V& v) {
     using C = ServerConfig;
+    HttpConfig::describe_as<C>(v);
     v.field("inflight_requests_max", &C::inflight_requests_max, "sequences generated or waiting; more get a 429");
     v.field("inflight_per_tenant_max", &C::inflight_per_tenant_max, "the same of one tenant");
     v.field("prompts_max", &C::prompts_max, "prompts in one request");

@@ -12,9 +12,9 @@
 #include "base/check.h"
 #include "http/api_error.h"
 #include "http/api_keys.h"
+#include "http/request_parser.h"
 #include "serve/choice.h"
 #include "serve/completion_request.h"
-#include "http/request_parser.h"
 #include "serve/prompts.h"
 #include "serve/response_json.h"
 #include "serve/stop_filter.h"
@@ -136,7 +136,8 @@ Outcome read(std::string_view bytes, std::size_t piece) {
   HttpRequestParser parser(kLimits);
   for (std::size_t at = 0; at < bytes.size(); at += piece) {
     parser.feed(bytes.substr(at, piece));
-    const bool open = parser.state() == HttpRequestParser::State::kHeader || parser.state() == HttpRequestParser::State::kBody;
+    const bool open =
+        parser.state() == HttpRequestParser::State::kHeader || parser.state() == HttpRequestParser::State::kBody;
     CAIRN_CHECK(!open || parser.buffered_bytes() <= kLimits.header_bytes_max + kLimits.body_bytes_max + piece,
                 "memory of a request is bounded");
   }
