@@ -1,0 +1,142 @@
+#include "bench/work_directory.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <string_view>
+#include <system_error>
+
+namespace cairn {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kMarker = ".cairn-bench-scenarios";
+constexpr std::array<std::string_view, 4> kOurs = {kMarker, "store", "seed", "logs"};
+constexpr std::string_view kBlockSuffix = ".kv";
+
+Error cannot(const fs::path& path, const std::error_code& error) {
+  return unavailable(path.string() + ": " + error.message());
+}
+
+// A name in the directory that we did not put there; empty: none.
+std::string foreign_name(const fs::path& path) {
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (std::ranges::find(kOurs, name) == kOurs.end()) return name;
+  }
+  return "";
+}
+
+void remove_ours(const fs::path& path) {
+  std::error_code ignored;
+  for (auto name = kOurs.rbegin(); name != kOurs.rend(); ++name) fs::remove_all(path / *name, ignored);  // marker last
+}
+
+Result<void> put(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  if (from.extension() == kBlockSuffix) {
+    fs::create_hard_link(from, to, error);
+    if (!error) return {};
+  }
+  error.clear();
+  fs::copy_file(from, to, error);
+  if (error) return cannot(to, error);
+  return {};
+}
+
+Result<void> remake(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (!error) fs::create_directories(path, error);
+  if (error) return cannot(path, error);
+  return {};
+}
+
+}  // namespace
+
+Result<void> WorkDirectory::check(const fs::path& path, FoundDirectory found) {
+  std::error_code error;
+  if (path.empty()) return invalid("work: the directory needs a name");
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status)) return {};
+  const std::string shown = "work: " + path.string();
+  if (!fs::is_directory(status)) return invalid(shown + " is not a directory");
+  error.clear();
+  const bool empty = fs::is_empty(path, error);
+  if (error) return cannot(path, error);
+  if (empty) return {};
+  if (!fs::exists(path / kMarker, error)) {
+    return invalid(shown + " is not empty and not from a run of scenarios: name another");
+  }
+  if (const std::string foreign = foreign_name(path); !foreign.empty()) {
+    return invalid(shown + " holds '" + foreign + "', which is not from a run of scenarios: name another");
+  }
+  if (found == FoundDirectory::kRefuse) {
+    return invalid(shown + " is not empty: an earlier run left it, and --purge removes what it left");
+  }
+  return {};
+}
+
+Result<WorkDirectory> WorkDirectory::open(const fs::path& given, FoundDirectory found) {
+  CAIRN_TRY_VOID(check(given, found));
+  std::error_code error;
+  const fs::path path = fs::absolute(given, error).lexically_normal();
+  const bool made = !fs::exists(path, error);
+  if (!made) remove_ours(path);
+  error.clear();
+  fs::create_directories(path, error);
+  if (error) return cannot(path, error);
+  if (!std::ofstream(path / kMarker).put('\n').flush()) return unavailable(path.string() + ": cannot be written to");
+  const WorkDirectory directory(path, made);
+  for (const fs::path& folder : {directory.store(), path / "seed", directory.logs()}) {
+    fs::create_directories(folder, error);
+    if (error) return cannot(folder, error);
+  }
+  return directory;
+}
+
+Result<void> WorkDirectory::empty_store() const { return remake(store()); }
+
+Result<void> WorkDirectory::fill_store(std::uint32_t context_words) const {
+  CAIRN_TRY_VOID(empty_store());
+  const fs::path from = seed(context_words);
+  std::error_code error;
+  if (!fs::exists(from, error)) return {};
+  for (fs::recursive_directory_iterator at(from, error), end; !error && at != end; at.increment(error)) {
+    const fs::path to = store() / at->path().lexically_relative(from);
+    if (at->is_directory()) {
+      fs::create_directories(to, error);
+      if (error) return cannot(to, error);
+    } else if (at->is_regular_file()) {
+      CAIRN_TRY_VOID(put(at->path(), to));
+    }
+  }
+  if (error) return cannot(from, error);
+  return {};
+}
+
+void WorkDirectory::remove_stores() const {
+  std::error_code ignored;
+  fs::remove_all(store(), ignored);
+  fs::remove_all(path_ / "seed", ignored);
+}
+
+void WorkDirectory::remove_all() const {
+  remove_ours(path_);
+  std::error_code ignored;
+  if (made_) fs::remove(path_, ignored);  // fails when somebody put something there, rightly
+}
+
+std::uint64_t bytes_below(const fs::path& path) {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+    std::error_code gone;
+    if (at->is_regular_file(gone)) bytes += at->file_size(gone);
+  }
+  return bytes;
+}
+
+}  // namespace cairn

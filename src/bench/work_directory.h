@@ -1,0 +1,45 @@
+// The directory of a run of scenarios: the store of the cell that runs, a seed for it per context length, and logs. A
+// marker tells that it is ours; nothing that somebody else put there is ever removed.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+
+namespace cairn {
+
+enum class FoundDirectory : std::uint8_t { kRefuse, kPurge };  // one that is not empty
+
+class WorkDirectory {
+ public:
+  // Changes nothing. kInvalid, one line: it is not empty (kRefuse), or holds what is not ours (kPurge).
+  static Result<void> check(const std::filesystem::path& path, FoundDirectory found);
+  // Makes it, after check(), and what was ours in it is gone.
+  static Result<WorkDirectory> open(const std::filesystem::path& path, FoundDirectory found);
+
+  std::filesystem::path store() const { return path_ / "store"; }
+  std::filesystem::path seed(std::uint32_t context_words) const {
+    return path_ / "seed" / std::to_string(context_words);
+  }
+  std::filesystem::path logs() const { return path_ / "logs"; }
+
+  Result<void> empty_store() const;
+  // Empties the store and puts a seed's files into it: blocks as hard links where the file system can, since nobody
+  // ever writes into one, everything else as copies. A seed that is not there fills nothing.
+  Result<void> fill_store(std::uint32_t context_words) const;
+  void remove_stores() const;  // the store and the seeds
+  // At the end, unless somebody wants to read the logs: all of ours, and the directory if we made it.
+  void remove_all() const;
+
+ private:
+  WorkDirectory(std::filesystem::path path, bool made) : path_(std::move(path)), made_(made) {}
+  std::filesystem::path path_;  // absolute
+  bool made_ = false;
+};
+
+// Bytes of all files below.
+std::uint64_t bytes_below(const std::filesystem::path& path);
+
+}  // namespace cairn

@@ -1,0 +1,97 @@
+// Property: a cell starts with exactly its seed, and nothing that is not ours is ever removed.
+#include "bench/work_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "support/temporary_directory.h"
+
+namespace cairn {
+namespace {
+
+namespace fs = std::filesystem;
+
+class WorkDirectoryTest : public ::testing::Test {
+ protected:
+  fs::path path() const { return fs::path(folder_.path()) / "work"; }
+  static void write(const fs::path& file, const std::string& text) {
+    fs::create_directories(file.parent_path());
+    std::ofstream(file) << text;
+  }
+  test::TemporaryDirectory folder_;
+};
+
+TEST_F(WorkDirectoryTest, AbsentOrEmptyIsTakenAndLeftAsItWasFound) {
+  for (const bool there : {false, true}) {
+    if (there) fs::create_directory(path());
+    const Result<WorkDirectory> work = WorkDirectory::open(path(), FoundDirectory::kRefuse);
+    ASSERT_TRUE(work) << work.error().detail;
+    write(work->store() / "a.kv", "x");
+    work->remove_all();
+    EXPECT_EQ(fs::exists(path()), there);
+    EXPECT_TRUE(!there || fs::is_empty(path()));
+  }
+}
+
+TEST_F(WorkDirectoryTest, AnEarlierRunsDirectoryNeedsPurge) {
+  const Result<WorkDirectory> earlier = WorkDirectory::open(path(), FoundDirectory::kRefuse);
+  ASSERT_TRUE(earlier);
+  write(earlier->seed(400) / "a.kv", "x");
+  const Result<void> refused = WorkDirectory::check(path(), FoundDirectory::kRefuse);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("--purge"), std::string::npos);
+  EXPECT_TRUE(fs::exists(earlier->seed(400) / "a.kv")) << "a check changes nothing";
+  ASSERT_TRUE(WorkDirectory::check(path(), FoundDirectory::kPurge));
+  ASSERT_TRUE(WorkDirectory::open(path(), FoundDirectory::kPurge));
+  EXPECT_FALSE(fs::exists(earlier->seed(400)));
+}
+
+TEST_F(WorkDirectoryTest, NobodyElsesFilesAreRemoved) {
+  write(path() / "thesis.txt", "years");
+  EXPECT_FALSE(WorkDirectory::open(path(), FoundDirectory::kPurge)) << "no marker";
+  fs::remove_all(path());
+  ASSERT_TRUE(WorkDirectory::open(path(), FoundDirectory::kRefuse));
+  write(path() / "thesis.txt", "years");
+  const Result<WorkDirectory> refused = WorkDirectory::open(path(), FoundDirectory::kPurge);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("thesis.txt"), std::string::npos);
+  EXPECT_TRUE(fs::exists(path() / "thesis.txt"));
+  fs::remove(path() / "thesis.txt");
+  const Result<WorkDirectory> work = WorkDirectory::open(path(), FoundDirectory::kPurge);
+  ASSERT_TRUE(work);
+  write(path() / "late.txt", "x");
+  work->remove_all();
+  EXPECT_TRUE(fs::exists(path() / "late.txt"));
+}
+
+TEST_F(WorkDirectoryTest, AFileIsNoDirectory) {
+  write(path(), "x");
+  EXPECT_FALSE(WorkDirectory::open(path(), FoundDirectory::kPurge));
+  EXPECT_FALSE(WorkDirectory::check("", FoundDirectory::kPurge));
+}
+
+TEST_F(WorkDirectoryTest, AFilledStoreIsTheSeedAndNothingElse) {
+  const Result<WorkDirectory> work = WorkDirectory::open(path(), FoundDirectory::kRefuse);
+  ASSERT_TRUE(work);
+  write(work->seed(400) / "model" / "00f" / "a.kv", "block");
+  write(work->seed(400) / "model" / "manifest.json", "{}");
+  write(work->seed(800) / "b.kv", "other");
+  write(work->store() / "old.kv", "of the cell before");
+  ASSERT_TRUE(work->fill_store(400));
+  EXPECT_FALSE(fs::exists(work->store() / "old.kv"));
+  EXPECT_FALSE(fs::exists(work->store() / "b.kv"));
+  EXPECT_EQ(bytes_below(work->store()), 7u);
+  EXPECT_EQ(fs::hard_link_count(work->store() / "model" / "00f" / "a.kv"), 2u);
+  EXPECT_EQ(fs::hard_link_count(work->store() / "model" / "manifest.json"), 1u) << "it may be written anew";
+  ASSERT_TRUE(work->empty_store());
+  EXPECT_TRUE(fs::exists(work->seed(400) / "model" / "00f" / "a.kv"));
+  ASSERT_TRUE(work->fill_store(999)) << "no seed";
+  EXPECT_TRUE(fs::is_empty(work->store()));
+  work->remove_stores();
+  EXPECT_FALSE(fs::exists(work->seed(400)));
+  EXPECT_TRUE(fs::exists(work->logs()));
+}
+
+}  // namespace
+}  // namespace cairn
