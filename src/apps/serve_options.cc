@@ -25,6 +25,7 @@ Result<void> ServeWords::validate() const {
     return invalid("chunk_tokens is " + std::to_string(chunk_tokens) + ": a multiple of the page, 16, up to 65536");
   }
   CAIRN_TRY_VOID(check_stores(stores));
+  CAIRN_TRY_VOID(check_warm_from(*this));
   CAIRN_TRY_VOID(check_isa(isa));
   for (const std::string_view level : {"debug", "info", "warning", "error"}) {
     if (log_level == level) return {};

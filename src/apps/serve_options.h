@@ -19,6 +19,7 @@ Result<void> check_isa(const std::string& isa);
 struct ServeWords {
   std::optional<std::uint64_t> ram_bytes;
   std::vector<std::string> stores;
+  std::string warm_from;
   std::uint32_t chunk_tokens = 0;
   std::uint32_t shard_layers = 0, shard_kv_heads = 0;
   std::string isa;
@@ -32,6 +33,8 @@ struct ServeWords {
     v.field("stores", &ServeWords::stores,
             "directory or shared mount as file:///path or /path, fastest first; its settings stand in the URL: "
             "file:///path?durability=none&read_bytes_per_s=100MB");
+    v.field("warm_from", &ServeWords::warm_from,
+            "store whose youngest blocks the RAM tier holds before the first request; one of stores, or another");
     v.field("chunk_tokens", &ServeWords::chunk_tokens, "tokens of a stored block; 0: the store's, 256 in a new one");
     v.field("shard_layers", &ServeWords::shard_layers,
             "layers of a cell of the store's grid; 0: the store's, all in a new one");

@@ -12,6 +12,7 @@
 #include "tier/metered.h"
 #include "tier/ram_tier.h"
 #include "tier/throttled.h"
+#include "tier/warm.h"
 
 namespace cairn {
 namespace {
@@ -65,7 +66,36 @@ Result<void> refuse_twice(const std::string& path, std::vector<struct stat>& ope
   return {};
 }
 
+// Before the first request, so that nobody waits for a lock of it; a store that hangs is left at the bound.
+Result<void> warm_up(const std::string& text, Tier& ram, std::uint64_t ram_bytes, const OpenedTiers& opened,
+                     const BlockLayout& layout, const StoreDeps& deps) {
+  constexpr std::int64_t kPatienceUs = 60'000'000;
+  CAIRN_TRY(FileStore store, parse_store(text));
+  if (!std::filesystem::is_directory(store.config.path))
+    return invalid("warm_from: " + store.shown + " is not a directory; name a store that is there");
+  const FileTierDeps file_deps{deps.clock, deps.log};
+  StoreWish wish{opened.identity, true, true, "", ""};
+  CAIRN_TRY(OpenedStore directory, open_store(store.config, wish, file_deps));
+  CAIRN_TRY(const std::unique_ptr<FileTier> from, FileTier::open(store.config, std::move(directory), file_deps));
+  const Deadline deadline = deps.clock.after_us(kPatienceUs);
+  const auto ids = youngest_blocks(store.config.path, opened.identity, layout, ram_bytes, deps.clock, deadline);
+  CAIRN_TRY(const CopyReport report, copy_blocks(ids, *from, ram, layout, deps.clock, deadline));
+  deps.log.info(
+      "serve.ram.warmed",
+      {{"store", store.shown}, {"blocks", report.blocks}, {"bytes", report.bytes}, {"passed_by", report.passed_by}});
+  if (!report.in_time) deps.log.warn("serve.ram.warmed_in_part", {{"store", store.shown}, {"left", report.passed_by}});
+  return {};
+}
+
 }  // namespace
+
+Result<void> check_warm_from(const ServeWords& words) {
+  if (words.warm_from.empty()) return {};
+  const Result<FileStore> store = parse_store(words.warm_from);
+  if (!store) return Error{store.error().code, "warm_from: " + store.error().detail};
+  if (words.ram_bytes == 0u) return invalid("warm_from needs a RAM tier to fill: set ram_bytes");
+  return {};
+}
 
 Result<void> check_stores(const std::vector<std::string>& stores) {
   std::set<std::string> paths;
@@ -101,6 +131,7 @@ Result<OpenedTiers> open_tiers(const ServeWords& words, std::uint64_t ram_bytes,
     CAIRN_TRY(const BlockLayout layout, BlockLayout::make(opened.identity.layout));
     CAIRN_TRY(std::unique_ptr<Tier> ram,
               RamTier::open({.capacity_bytes = ram_bytes}, largest_block(layout), {deps.clock, deps.log}));
+    if (!words.warm_from.empty()) CAIRN_TRY_VOID(warm_up(words.warm_from, *ram, ram_bytes, opened, layout, deps));
     opened.fastest_first.insert(opened.fastest_first.begin(), wrapped(std::move(ram), {}, 0, deps));
     opened.descriptions.insert(opened.descriptions.begin(), "ram " + format_bytes(ram_bytes));
   }

@@ -29,6 +29,9 @@ struct StoreDeps {
 // Each is a store URL that open_tiers takes, and no path stands twice. Opens nothing.
 Result<void> check_stores(const std::vector<std::string>& stores);
 
+// Unset, or a store URL beside a RAM tier. Opens nothing.
+Result<void> check_warm_from(const ServeWords& words);
+
 // `identity` has defaults where `words` leaves a field open. Blocks. Errors are one line.
 Result<OpenedTiers> open_tiers(const ServeWords& words, std::uint64_t ram_bytes, StoreIdentity identity,
                                const std::string& model_name, const StoreDeps& deps);
