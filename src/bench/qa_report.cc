@@ -269,6 +269,10 @@ std::string to_json(const QaReport& report) {
   return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+std::string to_json(const QaSummary& summary) {
+  return json_of(summary).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string to_text(const TokensBySource& counted) {
   double sum = 0;
   for (const auto& [source, tokens] : counted) sum += tokens;
