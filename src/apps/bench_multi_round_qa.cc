@@ -1,13 +1,12 @@
 // cairn bench multi-round-qa: the published multi-round question answering workload against an OpenAI server.
 #include <signal.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "apps/output.h"
 #include "apps/verbs.h"
 #include "bench/qa_run.h"
 
@@ -179,48 +178,6 @@ int process_summary(const std::string& path) {
   return 0;
 }
 
-Result<void> write_file(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (!file) return unavailable(path + ": cannot write it");
-  return {};
-}
-
-// Finds out before minutes of load, not after them.
-Result<void> check_writable(const std::string& path) {
-  std::error_code ignored;
-  const bool known = std::filesystem::exists(path, ignored);
-  const bool writable = std::ofstream(path, std::ios::binary | std::ios::app).good();
-  if (!known) std::filesystem::remove(path, ignored);
-  if (!writable) return invalid(path + ": cannot write there");
-  return {};
-}
-
-// Standard error: a live line on a terminal; in a pipe only what was asked for.
-class Screen {
- public:
-  void progress(const QaProgress& progress, std::int64_t now_us) {
-    if (!terminal_ || now_us < next_us_) return;
-    next_us_ = now_us + 500'000;
-    std::fprintf(stderr, "\r\033[K%s", to_line(progress).c_str());
-    live_ = true;
-  }
-  void line(const std::string& text) {
-    clear();
-    std::fprintf(stderr, "%s\n", text.c_str());
-  }
-  void clear() {
-    if (live_) std::fputs("\r\033[K", stderr);
-    live_ = false;
-  }
-
- private:
-  const bool terminal_ = isatty(STDERR_FILENO) != 0;
-  bool live_ = false;
-  std::int64_t next_us_ = 0;
-};
-
 int report_run(const QaReport& report, const OutputWords& output) {
   std::fputs(to_text(report.summary).c_str(), stdout);
   std::fputs(to_text(report.counted_tokens).c_str(), stdout);
@@ -264,7 +221,7 @@ int run_bench_multi_round_qa(const VerbInput& input) {
   const SystemClock clock;
   Screen screen;
   const Result<QaReport> report = run_multi_round_qa(
-      *run, {clock, g_stop, [&](const QaProgress& progress) { screen.progress(progress, clock.now_us()); },
+      *run, {clock, g_stop, [&](const QaProgress& progress) { screen.progress(to_line(progress), clock.now_us()); },
              [&](const std::string& line) { screen.line(line); }});
   screen.clear();
   if (!report) return fail(report.error());

@@ -27,6 +27,8 @@ constexpr std::array kCommands{
     Command{"bench engine", "prefill and decode against the machine's limits", run_bench_engine},
     Command{"bench route", "what the router adds to a request and to a token", run_bench_route},
     Command{"bench multi-round-qa", "users who ask and ask again, against an OpenAI server", run_bench_multi_round_qa},
+    Command{"bench scenarios", "a fleet under load, context lengths by tiers: what the tiers are worth",
+            run_bench_scenarios},
     Command{"config show", "effective configuration of `serve` with origins", run_config_show},
 };
 

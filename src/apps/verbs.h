@@ -36,6 +36,7 @@ int run_bench_tier(const VerbInput& input);
 int run_bench_engine(const VerbInput& input);
 int run_bench_route(const VerbInput& input);
 int run_bench_multi_round_qa(const VerbInput& input);
+int run_bench_scenarios(const VerbInput& input);
 
 // Prints "cairn: <text>" as one line on standard error.
 int fail(const Error& error);         // exit status 1

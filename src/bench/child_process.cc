@@ -96,13 +96,17 @@ Result<ChildProcess> ChildProcess::start(const ChildCommand& command) {
 }
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), status_(other.status_), log_file_(std::move(other.log_file_)) {}
+    : pid_(std::exchange(other.pid_, -1)),
+      status_(other.status_),
+      terminated_(other.terminated_),
+      log_file_(std::move(other.log_file_)) {}
 
 ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
   if (this != &other) {
     kill_and_wait();
     pid_ = std::exchange(other.pid_, -1);
     status_ = other.status_;
+    terminated_ = other.terminated_;
     log_file_ = std::move(other.log_file_);
   }
   return *this;
@@ -136,8 +140,12 @@ Result<std::string> ChildProcess::wait_ready(const std::string& ready_file, cons
   }
 }
 
+void ChildProcess::terminate() {
+  if (pid_ >= 0 && !status() && !std::exchange(terminated_, true)) ::kill(pid_, SIGTERM);
+}
+
 int ChildProcess::stop(const Clock& clock, Deadline deadline) {
-  if (pid_ >= 0 && !status()) ::kill(pid_, SIGTERM);
+  terminate();
   while (!status() && pid_ >= 0) {
     if (clock.passed(deadline)) {
       kill_and_wait();

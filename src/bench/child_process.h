@@ -40,7 +40,8 @@ class ChildProcess {
   Result<std::string> wait_ready(const std::string& ready_file, const Clock& clock, Deadline deadline,
                                  const std::atomic<bool>& stop);
 
-  // SIGTERM; SIGKILL to its group at the deadline. Its wait status.
+  void terminate();  // SIGTERM, once: a second one is an order to some programs
+  // The same, and waits; SIGKILL to its group at the deadline. Its wait status.
   int stop(const Clock& clock, Deadline deadline);
 
  private:
@@ -49,6 +50,7 @@ class ChildProcess {
 
   pid_t pid_ = -1;  // -1: moved from
   std::optional<int> status_;
+  bool terminated_ = false;
   std::string log_file_;
 };
 

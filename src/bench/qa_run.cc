@@ -265,6 +265,7 @@ void QaRun::drain() {
   tell_progress(QaProgress::Phase::kDraining);
   if (flights_.empty()) return finish();
   if (options_.drain_s && now_s() - drain_start_s_ >= *options_.drain_s) return cut();
+  if (deps_.cut != nullptr && deps_.cut->load()) return cut();
   timer_.start(kTickUs / 10, [this] { drain(); });
 }
 

@@ -46,6 +46,7 @@ struct QaRunDeps {
   std::function<void(const QaProgress&)> progress;  // each tick
   // What log_interval_s or verbose ask for: figures, late answers, failures.
   std::function<void(const std::string&)> line;
+  const std::atomic<bool>* cut = nullptr;  // set: answers on their way are not awaited any more, whatever drain_s says
 };
 
 // Blocks until the last request came back or was cut. kInvalid: options; kUnavailable: not one chat of the warm-up was

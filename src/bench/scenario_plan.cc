@@ -41,6 +41,20 @@ Result<std::uint64_t> ram_bytes_of(const Scenario& scenario) {
   return invalid("--ram-bytes is needed, 0 for none");
 }
 
+// "--flag=value" and "--flag value" alike, in any order.
+std::multiset<std::string> flags_but_stores(const Scenario& scenario) {
+  std::multiset<std::string> flags;
+  for (std::size_t i = 0; i < scenario.flags.size(); ++i) {
+    std::string flag = scenario.flags[i];
+    const bool is_alone = flag.starts_with("--") && flag.find('=') == std::string::npos;
+    if (is_alone && i + 1 < scenario.flags.size() && !scenario.flags[i + 1].starts_with("--")) {
+      flag += "=" + scenario.flags[++i];
+    }
+    if (!flag.starts_with("--store=") && !flag.starts_with("--stores=")) flags.insert(std::move(flag));
+  }
+  return flags;
+}
+
 std::string line(const char* name, const std::string& value) {
   char head[40];
   std::snprintf(head, sizeof head, "  %-12s ", name);
@@ -81,6 +95,19 @@ Result<Scenario> parse_scenario(const std::string& text) {
   if (!ram_bytes) return invalid(shown + ram_bytes.error().detail);
   scenario.ram_bytes = *ram_bytes;
   return scenario;
+}
+
+std::vector<std::pair<std::string, std::string>> store_pairs(const std::vector<Scenario>& scenarios) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (const Scenario& with : scenarios) {
+    if (!with.has_store) continue;
+    for (const Scenario& without : scenarios) {
+      if (!without.has_store && flags_but_stores(with) == flags_but_stores(without)) {
+        pairs.emplace_back(without.name, with.name);
+      }
+    }
+  }
+  return pairs;
 }
 
 Result<void> ScenarioPlan::validate() const {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -26,6 +28,8 @@ struct Scenario {
 };
 // kInvalid: no name, words that are no flags, a flag that the run sets itself, no --ram-bytes.
 Result<Scenario> parse_scenario(const std::string& text);
+// Names of a scenario and of one that differs from it only by a store more.
+std::vector<std::pair<std::string, std::string>> store_pairs(const std::vector<Scenario>& scenarios);
 
 struct ScenarioPlan {  // as the file has it
   std::string model;

@@ -81,6 +81,7 @@ class ChatServer {
     }
     if (plan.fault == Fault::kGarbage) return connection.send("\x01\x02 what?\r\n\r\n"), false;
     pause(plan.first_us);
+    if (!chat.body["stream"].get<bool>()) return connection.answer(R"({"usage":{"prompt_tokens":50}})");
     if (!connection.begin_chunked()) return false;
     for (int i = 0; i < plan.pieces; ++i) {
       if (i > 0) pause(plan.gap_us);

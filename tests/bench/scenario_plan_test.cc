@@ -34,6 +34,14 @@ TEST(ScenarioPlan, AScenarioIsANameAndFlags) {
   EXPECT_FALSE(parsed[2].has_flag("--ram"));
 }
 
+TEST(ScenarioPlan, WhoDiffersByAStoreIsAPair) {
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(store_pairs(small().parsed_scenarios()), (Pairs{{"ram", "ram + store"}}));
+  ScenarioPlan plan = small();
+  plan.scenarios.push_back("other: --ram-bytes 32MiB --store file://{store}");
+  EXPECT_EQ(store_pairs(plan.parsed_scenarios()).size(), 1u);
+}
+
 TEST(ScenarioPlan, LengthsAreAscendingAndEachHasItsWorkload) {
   EXPECT_EQ(small().context_words(), (std::vector<std::uint32_t>{400, 1600}));
   const QaWorkload workload = small().workload(400);

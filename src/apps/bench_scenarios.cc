@@ -1,0 +1,239 @@
+// cairn bench scenarios FILE.yaml: a fleet of our own under the multi-round QA workload, context lengths by tiers.
+#include <signal.h>
+
+#include <atomic>
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <thread>
+
+#include "apps/machine.h"
+#include "apps/output.h"
+#include "apps/serve_options.h"
+#include "apps/verbs.h"
+#include "bench/fleet.h"
+#include "bench/scenario_html.h"
+#include "bench/scenario_report.h"
+#include "bench/scenario_run.h"
+#include "model/forward.h"
+#include "model/spec.h"
+
+namespace cairn {
+namespace {
+
+constexpr const char* kAbout =
+    "Starts instances of cairn serve and a cairn route before them for each cell of a table, context lengths by\n"
+    "scenarios (which tiers an instance has), runs the multi-round QA workload through the router, and prints a\n"
+    "row per cell as it ends. FILE.yaml is a plan: the settings below as flat keys; flags and CAIRN_* variables\n"
+    "come after it.\n"
+    "\n"
+    "The contexts of the users who are there from the start are computed once per length by one instance without\n"
+    "limits of rate. Each cell begins with its store filled from them by links, and RAM tiers likewise, before\n"
+    "its clock starts; who joins later is cold and counted. The device pool begins empty. Nothing starts unless\n"
+    "time, memory and disk are said and fit. Temporary stores are removed at the end, however it ends.\n"
+    "\n"
+    "Answers to the same question of the same user must be the same in every scenario. Exit status: 0 when all\n"
+    "cells ran and answers were equal, 1 when not, 2 when the words are wrong, 130 after Ctrl-C, which leaves a\n"
+    "report of what there is.";
+
+std::atomic<bool> g_stop{false};
+std::atomic<int> g_signal{0};
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
+
+void stop_at_signal() {
+  struct sigaction action = {};
+  action.sa_handler = [](int number) {
+    g_signal.store(number);
+    g_stop.store(true);
+  };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one ends the process, and with it its children
+  for (const int number : {SIGINT, SIGTERM}) ::sigaction(number, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+Result<PlanFigures> figures_of(const ScenarioPlan& plan) {
+  // About what a thread computes: only a guess of the time that a seed takes depends on it.
+  constexpr double kFlopsOfThread = 40e9;
+  if (plan.model.empty()) return invalid("model is needed: a model directory");
+  CAIRN_TRY(const ModelSpec spec, read_model_spec(plan.model));
+  PlanFigures figures;
+  figures.kv_bytes_per_token = std::uint64_t{2} * sizeof(std::uint16_t) * spec.layers * spec.kv_heads * spec.head_dim;
+  ForwardConfig forward;
+  forward.threads = plan.threads;
+  forward.step_tokens_max = EngineConfig{}.step_tokens_max;
+  figures.instance_bytes = forward_bytes(spec, forward);
+  figures.prefill_tokens_per_s =
+      kFlopsOfThread * plan.threads / (2 * static_cast<double>(std::max<std::uint64_t>(1, spec.linear_parameters())));
+  figures.context_tokens_max = spec.context;
+  return figures;
+}
+
+// The flags of every scenario, as `cairn serve` will read them.
+Result<void> check_flags(const ScenarioPlan& plan) {
+  for (const Scenario& scenario : plan.parsed_scenarios()) {
+    ServeOptions serve_options;
+    OptionSet options;
+    serve_options.bind(options);
+    const std::vector<std::string> flags = serve_flags(plan, scenario, "/store", "");
+    Result<Loaded> loaded = load_options(options, {flags, {}, ConfigFile::kNone});
+    const std::string shown = "scenarios: '" + scenario.name + "': ";
+    if (!loaded) return invalid(shown + loaded.error().detail);
+    if (!loaded->positional.empty()) return invalid(shown + "'" + loaded->positional[0] + "' is no flag");
+    if (const Result<void> right = serve_options.check(); !right) return invalid(shown + right.error().detail);
+  }
+  return {};
+}
+
+std::uint64_t free_disk_bytes(const std::filesystem::path& work) {
+  std::error_code error;
+  std::filesystem::path path = std::filesystem::absolute(work, error).lexically_normal();
+  while (!std::filesystem::exists(path, error) && path.has_relative_path()) path = path.parent_path();
+  const std::filesystem::space_info space = std::filesystem::space(path, error);
+  return error ? 0 : space.available;
+}
+
+Result<PlanFigures> check_plan(const ScenarioPlan& plan) {
+  CAIRN_TRY(const PlanFigures figures, figures_of(plan));
+  CAIRN_TRY_VOID(check_flags(plan));
+  for (const std::string& path : {plan.csv, plan.json, plan.html}) {
+    if (!path.empty()) CAIRN_TRY_VOID(check_writable(path));
+  }
+  CAIRN_TRY_VOID(WorkDirectory::check(plan.work, plan.purge ? FoundDirectory::kPurge : FoundDirectory::kRefuse));
+  CAIRN_TRY_VOID(check_fit(plan, figures, {available_memory_bytes(), free_disk_bytes(plan.work)}));
+  return figures;
+}
+
+std::string now_text(const Clock& clock) {
+  const std::time_t now = clock.unix_time_us() / 1'000'000;
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[40];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+ScenarioResults heading_of(const ScenarioPlan& plan, const std::string& file, const Clock& clock) {
+  ScenarioResults heading;
+  heading.title = file.empty() ? "scenarios" : std::filesystem::path(file).filename().string();
+  heading.started_at = now_text(clock);
+  for (const Scenario& scenario : plan.parsed_scenarios()) heading.scenarios.push_back(scenario.name);
+  heading.contexts = plan.context_words();
+  auto& facts = heading.facts;
+  facts.emplace_back("machine", machine_description());
+  facts.emplace_back("model", model_name_of(plan.model));
+  facts.emplace_back("fleet", std::to_string(plan.instances) + " instances, threads each " +
+                                  std::to_string(plan.threads) + ", device pool each " +
+                                  format_bytes(plan.device_kv_bytes) + ", router " +
+                                  std::string(to_string(plan.policy)));
+  char rate[100];
+  std::snprintf(rate, sizeof rate, "%g", plan.qps);
+  facts.emplace_back("workload", std::to_string(plan.users) + " users, " + std::to_string(plan.rounds) + " rounds, " +
+                                     rate + " requests/s offered, " + std::to_string(plan.system_words) +
+                                     " words shared, answers of " + std::to_string(plan.answer_tokens) + " tokens");
+  for (const Scenario& scenario : plan.parsed_scenarios()) {
+    std::string flags;
+    for (const std::string& flag : scenario.flags) flags += (flags.empty() ? "" : " ") + flag;
+    facts.emplace_back(scenario.name, flags);
+  }
+  std::snprintf(rate, sizeof rate, "%g s, then up to %g s", plan.time, plan.drain);
+  facts.emplace_back("cell", std::string(rate) + " for answers on their way; later ones are cut and counted");
+  facts.emplace_back("start", plan.seed ? "stores" + std::string(plan.warm_ram ? " and RAM tiers" : "") +
+                                              " filled, before the clock, with the first chats of the users who are "
+                                              "there from the start; later ones are cold; device pools empty"
+                                        : "all tiers empty");
+  return heading;
+}
+
+std::vector<std::string> environment_of(const Variables& variables) {
+  std::vector<std::string> environment;
+  for (const auto& [name, value] : variables) {
+    if (!name.starts_with("CAIRN_")) environment.push_back(name + "=" + value);  // the plan says it all
+  }
+  return environment;
+}
+
+Result<void> write_reports(const ScenarioPlan& plan, const ScenarioResults& results) {
+  const std::vector<ScenarioPair> pairs = store_pairs(plan.parsed_scenarios());
+  if (!plan.csv.empty()) CAIRN_TRY_VOID(write_file(plan.csv, to_csv(results)));
+  if (!plan.json.empty()) CAIRN_TRY_VOID(write_file(plan.json, to_json(results, pairs)));
+  if (!plan.html.empty()) CAIRN_TRY_VOID(write_file(plan.html, to_html(results, pairs)));
+  for (const std::string& path : {plan.csv, plan.json, plan.html}) {
+    if (!path.empty()) std::printf("  written: %s\n", path.c_str());
+  }
+  return {};
+}
+
+int report_run(const ScenarioPlan& plan, const WorkDirectory& work, const ScenarioResults& results) {
+  std::printf("\n%s", to_text(results, store_pairs(plan.parsed_scenarios())).c_str());
+  const Result<void> written = write_reports(plan, results);
+  const bool good = is_good(results);
+  if (good && !plan.keep_logs) {
+    work.remove_all();
+  } else {
+    std::printf("  logs: %s\n", work.logs().c_str());
+  }
+  if (!written) return fail(written.error());
+  if (results.interrupted) return 128 + g_signal.load();
+  return good ? 0 : 1;
+}
+
+int run(const ScenarioPlan& plan, const std::string& file, const Variables& variables) {
+  const SystemClock clock;
+  stop_at_signal();
+  const Result<WorkDirectory> work =
+      WorkDirectory::open(plan.work, plan.purge ? FoundDirectory::kPurge : FoundDirectory::kRefuse);
+  if (!work) return fail(work.error());
+  const ScenarioResults heading = heading_of(plan, file, clock);
+  Screen screen;
+  std::error_code ignored;
+  const auto cell_done = [&](const ScenarioResults& so_far, const ScenarioCell& cell) {
+    screen.clear();
+    std::fputs(scenario_row(so_far, cell).c_str(), stdout);
+    if (!cell.failure.empty()) std::printf("    failed: %s\n", cell.failure.c_str());
+    std::fflush(stdout);
+  };
+  std::fputs(("\n" + scenario_header(heading)).c_str(), stdout);
+  std::fflush(stdout);
+  const Result<ScenarioResults> results =
+      run_scenarios(plan, *work, heading,
+                    {clock, g_stop, std::filesystem::read_symlink("/proc/self/exe", ignored).string(),
+                     environment_of(variables), [&](const std::string& line) { screen.progress(line, clock.now_us()); },
+                     [&](const std::string& line) { screen.is_terminal() ? screen.line(line) : void(); }, cell_done});
+  screen.clear();
+  if (!results) {
+    if (!plan.keep_logs) work->remove_all();
+    return fail(results.error());
+  }
+  return report_run(plan, *work, *results);
+}
+
+}  // namespace
+
+int run_bench_scenarios(const VerbInput& given) {
+  VerbInput input = given;
+  std::string file;
+  if (!input.words.empty() && !input.words[0].starts_with("-")) {
+    file = input.words[0];
+    input.words.insert(input.words.begin(), "--config");
+  }
+  // A file for `serve` is no plan.
+  std::erase_if(input.variables, [](const auto& variable) { return variable.first == "CAIRN_CONFIG"; });
+  ScenarioPlan plan;
+  OptionSet options;
+  options.add("", "Plan", plan);
+  const Parsed parsed = parse(options, input,
+                              {"cairn bench scenarios FILE.yaml [options]", kAbout,
+                               "cairn bench scenarios plan.yaml --html report.html", ConfigFile::kRead},
+                              0);
+  if (parsed.done) return parsed.status;
+  const Result<PlanFigures> figures = check_plan(plan);
+  if (!figures) return wrong_words(figures.error());
+  std::fputs(plan_text(plan, *figures).c_str(), stdout);
+  if (const unsigned cores = std::thread::hardware_concurrency(); plan.instances * plan.threads > cores) {
+    std::printf("  note         %u compute threads share %u cores\n", plan.instances * plan.threads, cores);
+  }
+  std::fflush(stdout);
+  return plan.dry_run ? 0 : run(plan, file, given.variables);
+}
+
+}  // namespace cairn

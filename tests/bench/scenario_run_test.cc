@@ -1,0 +1,169 @@
+// Property: every cell of the plan runs on its own fleet with its own flags, what fails is a row with a reason, and
+// whatever ends the run leaves neither children nor stores.
+#include "bench/scenario_run.h"
+
+#include <gtest/gtest.h>
+
+#include "bench/chat_server.h"
+#include "bench/fake_cairn.h"
+#include "support/temporary_directory.h"
+
+namespace cairn {
+namespace {
+
+using test::ChatServer;
+namespace fs = std::filesystem;
+
+class ScenarioRunTest : public ::testing::Test {
+ protected:
+  ScenarioRunTest() {
+    plan_.model = "models/small";
+    plan_.contexts = {"20", "10"};
+    plan_.scenarios = {"device: --ram-bytes 0", "store: --ram-bytes 1MiB --store file://{store}?durability=none"};
+    plan_.users = 3;
+    plan_.rounds = 3;
+    plan_.qps = 20;
+    plan_.time = 0.5;
+    plan_.drain = 5;
+    plan_.warm_up = 0;
+    plan_.request_timeout = 30;
+  }
+  Result<ScenarioResults> run(const std::string& script = "", ChatServer::Planner planner = {}) {
+    if (!planner) planner = [](auto, auto) { return ChatServer::Plan{}; };
+    server_ = std::make_unique<ChatServer>(std::move(planner));
+    const std::string url = server_->base_url().substr(0, server_->base_url().size() - 3);
+    fake_.emplace(folder_.path(), url, script);
+    work_.emplace(WorkDirectory::open(fs::path(folder_.path()) / "work", FoundDirectory::kRefuse).value());
+    return run_scenarios(
+        plan_, *work_, {},
+        {clock_,
+         stop_,
+         fake_->program(),
+         {"PATH=/usr/bin:/bin"},
+         progress_,
+         {},
+         [this](const ScenarioResults& so_far, const ScenarioCell&) { EXPECT_EQ(so_far.cells.size(), rows_++); }});
+  }
+
+  test::TemporaryDirectory folder_;
+  const SystemClock clock_;
+  std::atomic<bool> stop_{false};
+  ScenarioPlan plan_;
+  std::function<void(const std::string&)> progress_;
+  std::unique_ptr<ChatServer> server_;
+  std::optional<test::FakeCairn> fake_;
+  std::optional<WorkDirectory> work_;
+  std::size_t rows_ = 0;
+};
+
+TEST_F(ScenarioRunTest, EveryCellRunsShortestContextFirst) {
+  const Result<ScenarioResults> results = run();
+  ASSERT_TRUE(results) << results.error().detail;
+  ASSERT_EQ(results->cells.size(), 4u);
+  EXPECT_EQ(rows_, 4u);
+  EXPECT_EQ(results->contexts, (std::vector<std::uint32_t>{10, 20}));
+  for (std::size_t i = 0; i < 4; ++i) {
+    const ScenarioCell& cell = results->cells[i];
+    EXPECT_EQ(cell.context_words, i < 2 ? 10u : 20u);
+    EXPECT_EQ(cell.scenario, i % 2 == 0 ? "device" : "store");
+    EXPECT_EQ(cell.failure, "");
+    EXPECT_GT(cell.summary.finished, 0u);
+    EXPECT_EQ(cell.unfinished, 0u);
+    EXPECT_GT(cell.tokens_by_source.at("ram"), 0u) << "of the instances' own pages";
+    EXPECT_GT(cell.elapsed_s, 0.5);
+  }
+  EXPECT_EQ(results->answers_equal, true);
+  EXPECT_GT(results->answers_compared, 0u);
+  EXPECT_EQ(results->context_tokens.at(10), 50u);
+  EXPECT_TRUE(is_good(*results));
+  EXPECT_FALSE(results->interrupted);
+  const std::string words = fake_->words();
+  EXPECT_NE(words.find("--store file://" + work_->store().string() + "?durability=none"), std::string::npos) << words;
+  EXPECT_NE(words.find("--ram-bytes 0 --device-kv-bytes"), std::string::npos) << "the seed has no RAM tier: " << words;
+  EXPECT_NE(words.find("--warm-from file://" + work_->seed(10).string()), std::string::npos);
+  EXPECT_FALSE(fs::exists(work_->store()));
+}
+
+TEST_F(ScenarioRunTest, WithoutSeedEverybodyIsCold) {
+  plan_.seed = false;
+  plan_.contexts = {"10"};
+  const Result<ScenarioResults> results = run();
+  ASSERT_TRUE(results);
+  EXPECT_EQ(fake_->words().find("--warm-from"), std::string::npos);
+  EXPECT_GE(results->cells.at(0).cold_sessions, 4u);
+}
+
+TEST_F(ScenarioRunTest, OtherAnswersAreListed) {
+  std::atomic<int> turn{0};  // the same question gets longer answers every time
+  const Result<ScenarioResults> results = run("", [&turn](auto, auto) {
+    ChatServer::Plan plan;
+    plan.pieces = 1 + turn++;
+    return plan;
+  });
+  ASSERT_TRUE(results);
+  EXPECT_EQ(results->answers_equal, false);
+  EXPECT_FALSE(results->differing.empty());
+  EXPECT_FALSE(is_good(*results));
+}
+
+TEST_F(ScenarioRunTest, ACellThatDoesNotStartIsARowAndTheNextOneRuns) {
+  plan_.contexts = {"10"};
+  plan_.scenarios.insert(plan_.scenarios.begin(), "broken: --ram-bytes 0 --isa none");
+  const std::string script = "case \"$*\" in *'--isa none'*) echo no such kernels; exit 1;; esac";
+  const Result<ScenarioResults> results = run(script);
+  ASSERT_TRUE(results);
+  ASSERT_EQ(results->cells.size(), 3u);
+  EXPECT_NE(results->cells[0].failure.find("no such kernels"), std::string::npos) << results->cells[0].failure;
+  EXPECT_EQ(results->cells[1].failure, "");
+  EXPECT_FALSE(is_good(*results));
+}
+
+TEST_F(ScenarioRunTest, OrItEndsThere) {
+  plan_.stop_at_failure = true;
+  plan_.scenarios.insert(plan_.scenarios.begin(), "broken: --ram-bytes 0 --isa none");
+  const Result<ScenarioResults> results = run("case \"$*\" in *'--isa none'*) exit 1;; esac");
+  ASSERT_TRUE(results);
+  EXPECT_EQ(results->cells.size(), 1u);
+}
+
+TEST_F(ScenarioRunTest, AChildThatDiesUnderLoadIsTheCellsFailure) {
+  plan_.contexts = {"10"};
+  plan_.time = 60;  // it ends long before
+  plan_.seed = false;
+  const std::string script = "[ $verb = serve ] && (sleep 0.3; echo out of luck; kill -9 $$) &";
+  const Result<ScenarioResults> results = run(script);
+  ASSERT_TRUE(results);
+  ASSERT_EQ(results->cells.size(), 2u);
+  EXPECT_NE(results->cells[0].failure.find("signal 9"), std::string::npos) << results->cells[0].failure;
+  EXPECT_NE(results->cells[0].failure.find("out of luck"), std::string::npos) << results->cells[0].failure;
+}
+
+TEST_F(ScenarioRunTest, AStopLeavesWhatThereIs) {
+  plan_.time = 60;
+  plan_.drain = 60;
+  int ticks = 0;
+  progress_ = [&](const std::string& line) {
+    if (line.find(" done") != std::string::npos && ++ticks == 5) stop_ = true;
+  };
+  const Result<ScenarioResults> results = run("", [](auto, std::uint32_t question) {
+    ChatServer::Plan plan;
+    if (question > 2) plan.fault = ChatServer::Plan::Fault::kHang;  // is not awaited
+    return plan;
+  });
+  ASSERT_TRUE(results);
+  EXPECT_TRUE(results->interrupted);
+  ASSERT_EQ(results->cells.size(), 1u);
+  EXPECT_EQ(results->cells[0].failure, "broken off");
+  EXPECT_FALSE(is_good(*results));
+  EXPECT_FALSE(fs::exists(work_->seed(10)));
+}
+
+TEST_F(ScenarioRunTest, WithoutASeedNothingRuns) {
+  const Result<ScenarioResults> results = run("case $ready in *seed*) echo disk is full; exit 1;; esac");
+  ASSERT_FALSE(results);
+  EXPECT_NE(results.error().detail.find("disk is full"), std::string::npos);
+  EXPECT_EQ(rows_, 0u);
+}
+
+}  // namespace
+}  // namespace cairn
