@@ -10,8 +10,8 @@ namespace {
 
 // In units of the view box; the page scales it.
 constexpr double kWidth = 440, kHeight = 280;
-constexpr double kLeft = 46, kRight = kWidth - 18, kTop = 30, kBottom = kHeight - 46;
-constexpr double kLetter = 7.2;  // of a tick's label, at most
+constexpr double kLeft = 50, kRight = kWidth - 18, kTop = 30, kBottom = kHeight - 46;
+constexpr double kLetter = 8.4;  // of a tick's label, at most
 
 std::string px(double value) {
   char text[32];
@@ -105,7 +105,7 @@ std::string x_labels(const std::vector<double>& x, const std::vector<double>& pl
     const double place = std::clamp(places[i], half, kWidth - half);
     if (place + half > free_until) continue;
     out += text_at(place, y, "tick middle", label);
-    free_until = place - half - 6;
+    free_until = place - half - 4;
   }
   return out;
 }

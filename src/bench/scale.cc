@@ -80,7 +80,7 @@ std::vector<double> log_ticks(const std::vector<double>& values) {
   if (!(low > 0)) return {0.1, 1};
   for (const std::vector<double>& factors : {std::vector<double>{1, 2, 5}, {1, 3}, {1}}) {
     std::vector<double> ticks = log_ticks(low, high, factors);
-    if (ticks.size() < 2) ticks.insert(ticks.begin(), ticks.front() / 10);
+    if (ticks.size() < 3) ticks = log_ticks(low / 2, high * 2, factors);  // an axis needs three to be seen as log
     if (ticks.size() <= kLogTicksMax || factors.size() == 1) return ticks;
   }
   return {low, high};

@@ -52,8 +52,8 @@ std::string span_head(const std::vector<std::pair<std::string, int>>& names) {
 std::string table(const std::string& title, const std::string& note, const std::string& header,
                   const std::string& bodies) {
   return "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"" + markup(title) +
-         "\"><table>\n<caption><strong>" + markup(title) + "</strong>" + markup(note) + "</caption>\n<thead>" + header +
-         "</thead>\n" + bodies + "</table></div>\n";
+         "\"><table>\n<caption><div><strong>" + markup(title) + "</strong>" + markup(note) +
+         "</div></caption>\n<thead>" + header + "</thead>\n" + bodies + "</table></div>\n";
 }
 
 std::string row_head(const Page& page, const std::string& scenario, const std::string& suffix = "") {
@@ -106,7 +106,7 @@ std::string result_row(const Page& page, const std::string& name, std::uint32_t 
   ScenarioRatios ratios;
   if (name != page.names.front()) ratios = ratios_of(point, point_of(page.results, page.names.front(), words));
   const auto beside = [&](const std::optional<double>& ratio, bool worse, std::string (*text)(std::optional<double>)) {
-    return cell(ratio ? text(ratio) : "", worse ? "bad" : "rel");
+    return cell(ratio ? text(ratio) : "", worse ? "bad ratio" : "rel ratio");
   };
   out += cell(point.speed, "lead") + beside(ratios.speed, ratios.speed.value_or(1) < kSpeedRatioMin, ratio_text);
   out += cell(point.ttft_s, "lead") + beside(ratios.ttft, ratios.ttft.value_or(1) > kTtftRatioMax, change_text);
@@ -117,10 +117,10 @@ std::string result_row(const Page& page, const std::string& name, std::uint32_t 
 std::string result_table(const Page& page) {
   if (page.names.empty()) return "";
   const std::uint64_t repeats = repeats_of(page.results);
-  const std::string note = "Smaller figures: against " + page.names.front() + " at the same context." +
+  const std::string note = "Ratio and change: against " + page.names.front() + " at the same context." +
                            (repeats > 1 ? " Medians of up to " + thousands(repeats) + " repeats." : "");
   return table("What each scenario reached", note,
-               head({"Scenario", "Speed, requests/s", "", "Mean TTFT, s", "", "Decode, tokens/s", ""}),
+               head({"Scenario", "Speed, requests/s", "ratio", "Mean TTFT, s", "change", "Decode, tokens/s", "ratio"}),
                bodies(page, 7, [&](std::uint32_t words) {
                  std::string rows;
                  for (const std::string& name : page.names) rows += result_row(page, name, words);
@@ -169,7 +169,7 @@ std::string request_table(const Page& page) {
 std::string source_table(const Page& page) {
   if (page.sources.empty()) return "";
   std::vector<std::string> columns = {"Scenario"};
-  for (const std::string& source : page.sources) columns.insert(columns.end(), {source, "%"});
+  for (const std::string& source : page.sources) columns.insert(columns.end(), {source, "share"});
   return table("Where prompt tokens came from", "By the instances' own count.", head(columns),
                bodies(page, columns.size(), [&](std::uint32_t words) {
                  return cell_rows(page, words, [&](const ScenarioCell& each) {
@@ -178,7 +178,7 @@ std::string source_table(const Page& page) {
                    for (std::size_t i = 0; i < shares.size(); ++i) {
                      const auto found = each.tokens_by_source.find(page.sources[i]);
                      out += cell(thousands(found == each.tokens_by_source.end() ? 0 : found->second)) +
-                            cell(short_number(std::round(1000 * shares[i]) / 10), "rel");
+                            cell(short_number(std::round(1000 * shares[i]) / 10) + " %", "rel ratio");
                    }
                    return out;
                  });
@@ -197,11 +197,11 @@ std::string downside_table(const Page& page, std::span<const ScenarioPair> pairs
                         for (const ScenarioComparison& one : all) {
                           if (one.context_words != words) continue;
                           const Downside verdict = one.downside();
-                          rows += "<tr>" + row_head(page, one.with) + cell(one.without, "text") +
+                          rows += "<tr>" + row_head(page, one.with) + cell(one.without) +
                                   cell(ratio_text(one.ratios.speed)) + cell(ratio_text(one.ratios.ttft)) +
-                                  (verdict == Downside::kNone    ? cell("✓ no downside", "good text")
-                                   : verdict == Downside::kFound ? cell("✗ a downside", "bad text")
-                                                                 : cell("not measured", "rel text")) +
+                                  (verdict == Downside::kNone    ? cell("✓ no downside", "good")
+                                   : verdict == Downside::kFound ? cell("✗ a downside", "bad")
+                                                                 : cell("not measured", "rel")) +
                                   "</tr>\n";
                         }
                         return rows;
@@ -279,8 +279,7 @@ std::string source_figure(const Page& page) {
     StackedBar bar{static_cast<double>(each.context_words), series, source_shares(each, page.sources)};
     if (!bar.parts.empty()) chart.bars.push_back(std::move(bar));
   }
-  return figure("Where prompt tokens came from",
-                "All that is not computed was found in a tier. The mark under a bar is its scenario's.",
+  return figure("Where prompt tokens came from", "The mark under a bar is its scenario's.",
                 legend(page.names) + legend(chart.parts) + to_svg(chart));
 }
 
@@ -361,12 +360,21 @@ std::string facts(const Page& page) {
   return out + "</dl></section>\n";
 }
 
+// No line ends between a number and its × or %.
+std::string unbroken(std::string text) {
+  for (const char* sign : {" ×", " %"}) {
+    for (std::size_t at = text.find(sign); at != std::string::npos; at = text.find(sign, at))
+      text.replace(at, 1, "\u00a0");
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string to_html(const ScenarioResults& results, std::span<const ScenarioPair> pairs) {
   Page page{results, scenario_names(results), context_lengths(results), token_sources(results), {}};
   page.x.assign(page.contexts.begin(), page.contexts.end());
-  const std::string finding = markup(headline(results)), rest = markup(other_side(results));
+  const std::string finding = unbroken(markup(headline(results))), rest = unbroken(markup(other_side(results)));
   const std::string name = results.title.empty() ? "Scenarios" : results.title;
   std::string out =
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n"
@@ -377,8 +385,9 @@ std::string to_html(const ScenarioResults& results, std::span<const ScenarioPair
       "<link rel=\"icon\" href=\"data:,\"/>\n<style>" +
       std::string(kScenarioStyle) + "</style></head>\n<body><main>\n";
   out += "<header><p class=\"over\">Cairn · " + markup(name) +
-         (results.started_at.empty() ? "" : " · " + markup(results.started_at)) + "</p>\n<h1>" + finding + "</h1>\n" +
-         (rest.empty() ? "" : "<p class=\"lede\">" + rest + "</p>\n") + tiles(page) + warnings(page) + "</header>\n";
+         (results.started_at.empty() ? "" : " · <time>" + markup(results.started_at) + "</time>") + "</p>\n<h1>" +
+         finding + "</h1>\n" + (rest.empty() ? "" : "<p class=\"lede\">" + rest + "</p>\n") + tiles(page) +
+         warnings(page) + "</header>\n";
   out += charts(page);
   out += "<section><h2>The figures</h2>\n" + result_table(page) + "</section>\n" + downside_table(page, pairs);
   out += "<section><h2>Behind them</h2>\n" + percentile_table(page) + request_table(page) + source_table(page) +
