@@ -131,6 +131,16 @@ std::vector<double> source_shares(const ScenarioCell& cell, const std::vector<st
   return shares;
 }
 
+std::vector<double> source_shares(const ScenarioResults& results, const std::string& scenario,
+                                  std::uint32_t context_words, const std::vector<std::string>& sources) {
+  ScenarioCell sum;
+  for (const ScenarioCell& cell : results.cells) {
+    if (cell.scenario != scenario || cell.context_words != context_words || !cell.failure.empty()) continue;
+    for (const auto& [source, tokens] : cell.tokens_by_source) sum.tokens_by_source[source] += tokens;
+  }
+  return source_shares(sum, sources);
+}
+
 ScenarioPoint point_of(const ScenarioCell& cell) {
   if (!cell.failure.empty()) return {};
   return {1, finite(cell.summary.processing_speed), finite(cell.summary.ttft_s.mean),
@@ -238,5 +248,7 @@ std::string change_text(std::optional<double> ratio) {
   if (std::fabs(percent) < 0.5) return "±0 %";
   return (percent < 0 ? "−" : "+") + fixed(*ratio < 0.015 ? "%.1f" : "%.0f", std::fabs(percent)) + " %";
 }
+
+std::string share_text(double share) { return std::isfinite(share) ? fixed("%.1f", 100 * share) + " %" : "–"; }
 
 }  // namespace cairn

@@ -21,6 +21,9 @@ std::uint64_t repeats_of(const ScenarioResults& results);  // of the cell with t
 std::vector<std::string> token_sources(const ScenarioResults& results);
 // Of the cell's counted tokens, in that order; empty where none were counted.
 std::vector<double> source_shares(const ScenarioCell& cell, const std::vector<std::string>& sources);
+// Of all cells of that scenario and context that ran to their end.
+std::vector<double> source_shares(const ScenarioResults& results, const std::string& scenario,
+                                  std::uint32_t context_words, const std::vector<std::string>& sources);
 
 // Of a cell that ran to its end (several: each the median of theirs); all unset where none did.
 struct ScenarioPoint {
@@ -62,5 +65,6 @@ std::string other_side(const ScenarioResults& results);
 
 std::string ratio_text(std::optional<double> ratio);   // "2.88 ×"
 std::string change_text(std::optional<double> ratio);  // "−94 %", "+4 %", "±0 %"
+std::string share_text(double share);                  // "58.5 %"
 
 }  // namespace cairn

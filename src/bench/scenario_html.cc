@@ -8,6 +8,7 @@
 
 #include "bench/chart.h"
 #include "bench/scale.h"
+#include "bench/scenario_charts.h"
 #include "bench/scenario_style.h"
 
 namespace cairn {
@@ -19,7 +20,6 @@ struct Page {
   std::vector<std::string> names;
   std::vector<std::uint32_t> contexts;
   std::vector<std::string> sources;
-  std::vector<double> x;  // contexts
 
   std::size_t index_of(const std::string& scenario) const {
     return static_cast<std::size_t>(std::ranges::find(names, scenario) - names.begin());
@@ -166,22 +166,28 @@ std::string request_table(const Page& page) {
       }));
 }
 
+std::string source_cells(const Page& page, const ScenarioCell& each) {
+  const QaSummary& sum = each.summary;
+  std::string out = cell(thousands(sum.prompt_tokens)) + cell(sum.cached_tokens ? thousands(*sum.cached_tokens) : "–") +
+                    cell(thousands(sum.generation_tokens));
+  const std::vector<double> shares = source_shares(each, page.sources);
+  for (std::size_t i = 0; i < page.sources.size(); ++i) {
+    const auto found = each.tokens_by_source.find(page.sources[i]);
+    out += cell(thousands(found == each.tokens_by_source.end() ? 0 : found->second));
+    out += cell(shares.empty() ? "–" : share_text(shares[i]), "rel ratio");
+  }
+  return out;
+}
+
 std::string source_table(const Page& page) {
-  if (page.sources.empty()) return "";
-  std::vector<std::string> columns = {"Scenario"};
+  std::vector<std::string> columns = {"Scenario", "Prompt", "Cached", "Answer"};
   for (const std::string& source : page.sources) columns.insert(columns.end(), {source, "share"});
-  return table("Where prompt tokens came from", "By the instances' own count.", head(columns),
-               bodies(page, columns.size(), [&](std::uint32_t words) {
-                 return cell_rows(page, words, [&](const ScenarioCell& each) {
-                   const std::vector<double> shares = source_shares(each, page.sources);
-                   std::string out;
-                   for (std::size_t i = 0; i < shares.size(); ++i) {
-                     const auto found = each.tokens_by_source.find(page.sources[i]);
-                     out += cell(thousands(found == each.tokens_by_source.end() ? 0 : found->second)) +
-                            cell(short_number(std::round(1000 * shares[i]) / 10) + " %", "rel ratio");
-                   }
-                   return out;
-                 });
+  return table("Tokens",
+               "Prompt, cached and answer: of finished requests, by their usage. Then all prompt tokens by where they "
+               "came from, "
+               "by the instances' own count.",
+               head(columns), bodies(page, columns.size(), [&](std::uint32_t words) {
+                 return cell_rows(page, words, [&](const ScenarioCell& each) { return source_cells(page, each); });
                }));
 }
 
@@ -207,93 +213,6 @@ std::string downside_table(const Page& page, std::span<const ScenarioPair> pairs
                         return rows;
                       })) +
          "</section>\n";
-}
-
-// What is computed looks like no tier.
-std::vector<ChartPart> parts_of(const std::vector<std::string>& sources) {
-  std::vector<ChartPart> parts;
-  std::size_t stores = 0;
-  for (const std::string& source : sources) {
-    const std::size_t style = source == "device"     ? 0
-                              : source == "ram"      ? 1
-                              : source == "computed" ? 7
-                                                     : 2 + stores++ % 5;
-    parts.push_back({source, style});
-  }
-  return parts;
-}
-
-std::string legend_item(const std::string& swatch, const std::string& name) {
-  return "<li>" + swatch + "<span>" + markup(name) + "</span></li>";
-}
-
-std::string legend(const std::vector<std::string>& names) {
-  std::string out = "<ul class=\"legend\">";
-  for (std::size_t i = 0; i < names.size(); ++i) out += legend_item(series_swatch(i), names[i]);
-  return out + "</ul>\n";
-}
-
-std::string legend(const std::vector<ChartPart>& parts) {
-  std::string out = "<ul class=\"legend\">";
-  for (const ChartPart& part : parts) out += legend_item(part_swatch(part.style), part.name);
-  return out + "</ul>\n";
-}
-
-std::string figure(const std::string& title, const std::string& note, const std::string& inside) {
-  return "<figure><figcaption><h3>" + markup(title) + "</h3><p>" + markup(note) + "</p></figcaption>\n" + inside +
-         "</figure>\n";
-}
-
-struct LineFigure {
-  const char *id, *title, *note, *unit;
-  ScaleKind kind;
-  std::optional<double> ScenarioPoint::* value;
-};
-
-std::string line_figure(const Page& page, const LineFigure& what) {
-  LineChart chart{
-      what.id, std::string(what.title) + " over context length", what.unit, "words of context", page.x, what.kind, {}};
-  for (const std::string& name : page.names) {
-    ChartSeries series{name, {}};
-    for (const std::uint32_t words : page.contexts)
-      series.values.push_back(point_of(page.results, name, words).*what.value);
-    chart.series.push_back(std::move(series));
-  }
-  return figure(what.title, what.note, legend(page.names) + to_svg(chart));
-}
-
-std::string source_figure(const Page& page) {
-  StackedBars chart{"sources",
-                    "Prompt tokens by source over context length",
-                    "% of prompt tokens",
-                    "words of context",
-                    page.x,
-                    page.names,
-                    parts_of(page.sources),
-                    {}};
-  for (const ScenarioCell& each : page.results.cells) {  // of several repeats the first that ran
-    const std::size_t series = page.index_of(each.scenario);
-    const bool shown = std::ranges::any_of(
-        chart.bars, [&](const StackedBar& bar) { return bar.series == series && bar.x == each.context_words; });
-    if (shown || !each.failure.empty()) continue;
-    StackedBar bar{static_cast<double>(each.context_words), series, source_shares(each, page.sources)};
-    if (!bar.parts.empty()) chart.bars.push_back(std::move(bar));
-  }
-  return figure("Where prompt tokens came from", "The mark under a bar is its scenario's.",
-                legend(page.names) + legend(chart.parts) + to_svg(chart));
-}
-
-std::string charts(const Page& page) {
-  const LineFigure figures[] = {
-      {"speed", "Processing speed", "Requests finished in a second: higher is better.", "requests/s",
-       ScaleKind::kLinear, &ScenarioPoint::speed},
-      {"ttft", "Mean time to first token", "As the client sees it, queueing included: lower is better.", "seconds",
-       ScaleKind::kLog, &ScenarioPoint::ttft_s},
-      {"decode", "Mean decode rate", "After the first token, of each request: higher is better.",
-       "tokens/s per request", ScaleKind::kLinear, &ScenarioPoint::decode}};
-  std::string out = "<section><h2>Over context length</h2>\n<div class=\"charts\">\n";
-  for (const LineFigure& each : figures) out += line_figure(page, each);
-  return out + source_figure(page) + "</div></section>\n";
 }
 
 std::string tile(const std::string& name, const std::string& value, const std::string& note) {
@@ -372,8 +291,7 @@ std::string unbroken(std::string text) {
 }  // namespace
 
 std::string to_html(const ScenarioResults& results, std::span<const ScenarioPair> pairs) {
-  Page page{results, scenario_names(results), context_lengths(results), token_sources(results), {}};
-  page.x.assign(page.contexts.begin(), page.contexts.end());
+  Page page{results, scenario_names(results), context_lengths(results), token_sources(results)};
   const std::string finding = unbroken(markup(headline(results))), rest = unbroken(markup(other_side(results)));
   const std::string name = results.title.empty() ? "Scenarios" : results.title;
   std::string out =
@@ -388,7 +306,7 @@ std::string to_html(const ScenarioResults& results, std::span<const ScenarioPair
          (results.started_at.empty() ? "" : " · <time>" + markup(results.started_at) + "</time>") + "</p>\n<h1>" +
          finding + "</h1>\n" + (rest.empty() ? "" : "<p class=\"lede\">" + rest + "</p>\n") + tiles(page) +
          warnings(page) + "</header>\n";
-  out += charts(page);
+  out += scenario_charts(results);
   out += "<section><h2>The figures</h2>\n" + result_table(page) + "</section>\n" + downside_table(page, pairs);
   out += "<section><h2>Behind them</h2>\n" + percentile_table(page) + request_table(page) + source_table(page) +
          "</section>\n";

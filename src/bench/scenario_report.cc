@@ -55,11 +55,10 @@ std::string key_header(const ScenarioResults& results) {
 }
 
 std::string notes(const ScenarioCell& cell) {
-  std::string out;
+  std::string out = cell.repeat > 0 ? "repeat " + thousands(std::uint64_t{cell.repeat} + 1) : "";
   const auto add = [&](std::uint64_t count, const char* what) {
     if (count > 0) out += (out.empty() ? "" : ", ") + thousands(count) + " " + what;
   };
-  add(cell.repeat > 0 ? cell.repeat + 1 : 0, "= repeat");
   add(cell.summary.failed, "failed");
   add(cell.unfinished, "unfinished");
   add(cell.cold_sessions, "cold");
@@ -110,18 +109,21 @@ std::string request_table(const ScenarioResults& results) {
 
 std::string source_table(const ScenarioResults& results) {
   const std::vector<std::string> sources = token_sources(results);
-  if (sources.empty()) return "";
-  std::string out = "\nPrompt tokens by where they came from\n" + key_header(results);
+  std::string out = "\nTokens: of finished requests by their usage, and all prompt tokens by where they came from\n";
+  out += key_header(results) + cells({"prompt", "cached", "answer"}, 9);
   for (const std::string& source : sources) out += " " + right(printable(source), 18);
   out += "\n";
   for (const ScenarioCell& cell : results.cells) {
+    const QaSummary& sum = cell.summary;
+    out += key_cells(results, cell) +
+           cells({thousands(sum.prompt_tokens), sum.cached_tokens ? thousands(*sum.cached_tokens) : "–",
+                  thousands(sum.generation_tokens)},
+                 9);
     const std::vector<double> shares = source_shares(cell, sources);
-    if (shares.empty()) continue;
-    out += key_cells(results, cell);
-    for (std::size_t i = 0; i < sources.size(); ++i) {
+    for (std::size_t i = 0; i < shares.size(); ++i) {
       const auto found = cell.tokens_by_source.find(sources[i]);
       const std::uint64_t tokens = found == cell.tokens_by_source.end() ? 0 : found->second;
-      out += " " + right(thousands(tokens) + right(short_number(std::round(1000 * shares[i]) / 10), 6) + " %", 18);
+      out += " " + right(thousands(tokens) + right(share_text(shares[i]), 8), 18);
     }
     out += "\n";
   }

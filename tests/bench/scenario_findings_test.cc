@@ -102,6 +102,10 @@ TEST(ScenarioFindings, SourcesStandNearestFirstAndSharesSumToOne) {
   EXPECT_THAT(source_shares(cell, sources), ElementsAre(0.4, 0.3, 0.2, 0.1));
   cell.tokens_by_source = {{"ram", 0}};
   EXPECT_TRUE(source_shares(cell, sources).empty());
+  results.cells.push_back(sample_cell("s", 1, {1, 1, 1, {{"computed", 100}}}));
+  EXPECT_THAT(source_shares(results, "s", 1, sources), ElementsAre(0.2, 0.15, 0.1, 0.55));  // of all repeats
+  results.cells.back().failure = "killed";
+  EXPECT_THAT(source_shares(results, "s", 1, sources), ElementsAre(0.4, 0.3, 0.2, 0.1));
 }
 
 TEST(ScenarioFindings, RatiosAsText) {
@@ -110,6 +114,7 @@ TEST(ScenarioFindings, RatiosAsText) {
   EXPECT_EQ(change_text(0.004), "−99.6 %");
   EXPECT_EQ(change_text(1.04), "+4 %");
   EXPECT_EQ(change_text(1.001), "±0 %");
+  EXPECT_EQ(share_text(0.0784), "7.8 %");
   EXPECT_EQ(ratio_text(std::nullopt), "–");
   EXPECT_EQ(change_text(std::nan("")), "–");
 }

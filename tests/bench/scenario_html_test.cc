@@ -36,7 +36,8 @@ TEST(ScenarioHtml, EveryFigureOfACellIsInTheTables) {
           std::optional(sum.output_tokens_per_s)}) {
       EXPECT_THAT(page, HasSubstr(">" + short_number(value) + "</td>"));
     }
-    for (const std::uint64_t count : {sum.launched, sum.finished, cell.unfinished, cell.cold_sessions}) {
+    for (const std::uint64_t count : {sum.launched, sum.finished, cell.unfinished, cell.cold_sessions,
+                                      sum.prompt_tokens, *sum.cached_tokens, sum.generation_tokens}) {
       EXPECT_THAT(page, HasSubstr(">" + thousands(count) + "</td>"));
     }
     for (const auto& [source, tokens] : cell.tokens_by_source)
@@ -47,6 +48,7 @@ TEST(ScenarioHtml, EveryFigureOfACellIsInTheTables) {
       HasSubstr(
           "<h1>RAM + fast store: 2.9\u00a0× the speed and 94\u00a0% lower TTFT than device only at 1,500 words</h1>"));
   EXPECT_EQ(count_of(page, "✓ no downside"), 6u);
+  EXPECT_EQ(count_of(page, "<table>"), count_of(page, "<caption>"));
   for (const auto& [name, value] : results.facts) EXPECT_THAT(page, HasSubstr(markup(value)));
 }
 
@@ -61,16 +63,6 @@ TEST(ScenarioHtml, ItAsksForNothingOutsideOfItself) {
       EXPECT_THAT(page, Not(HasSubstr(part))) << part;
     }
     EXPECT_THAT(page, Not(testing::ContainsRegex("[>\" ,(-](nan|inf|NaN|Infinity)[<\", )]")));
-  }
-}
-
-TEST(ScenarioHtml, FourChartsAlwaysAndEachIsNamed) {
-  for (const ScenarioResults& results : {sample_results(), hostile_results(), tiny_results(), ScenarioResults()}) {
-    const std::string page = to_html(results);
-    EXPECT_EQ(count_of(page, "role=\"img\""), 4u);
-    EXPECT_EQ(count_of(page, "<desc id="), 4u);
-    EXPECT_EQ(count_of(page, "<figcaption>"), 4u);
-    EXPECT_EQ(count_of(page, "<table>"), count_of(page, "<caption>"));
   }
 }
 

@@ -65,6 +65,7 @@ TEST(ScenarioReport, LongNamesKeepTheirEndsAndTheColumnsTheirPlaces) {
   EXPECT_THAT(row, HasSubstr("and ends "));
   EXPECT_LT(row.size(), 170u);
   EXPECT_THAT(row, HasSubstr("4 failed"));
+  EXPECT_THAT(scenario_row(long_results(), long_results().cells.back()), HasSubstr("  repeat 3\n"));
   EXPECT_THAT(scenario_row(results, results.cells[2]), HasSubstr("failed: instance 1 & 2 did not start <in time>"));
 }
 
