@@ -58,7 +58,6 @@ TEST(ScenarioCharts, WhatDidNotRunIsNotDrawn) {
 TEST(ScenarioCharts, RepeatsAreOnePoint) {
   const std::string charts = scenario_charts(long_results());
   EXPECT_EQ(count_of(charts, "<title>RAM: "), 3u * 8);  // three charts of lines, eight contexts
-            3u * 8);  // but for the descriptions, in which the slower store's name is another
 }
 
 }  // namespace
