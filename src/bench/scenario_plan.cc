@@ -91,6 +91,11 @@ Result<Scenario> parse_scenario(const std::string& text) {
   for (const char* ours : {"--listen", "--ready-file", "--api-keys", "--api-key", "--api-keys-file", "--warm-from"}) {
     if (scenario.has_flag(ours)) return invalid(shown + ours + " is the run's own to set");
   }
+  for (const char* layout : {"--chunk-tokens", "--shard-layers", "--shard-kv-heads"}) {
+    if (scenario.has_flag(layout)) {
+      return invalid(shown + layout + " would part it from the seed; chunk_tokens is a key of the plan");
+    }
+  }
   const Result<std::uint64_t> ram_bytes = ram_bytes_of(scenario);
   if (!ram_bytes) return invalid(shown + ram_bytes.error().detail);
   scenario.ram_bytes = *ram_bytes;

@@ -36,6 +36,7 @@ struct ScenarioPlan {  // as the file has it
   std::uint32_t instances = 2, threads = 1;
   RoutePolicy policy = RoutePolicy::kRoundRobin;
   std::uint64_t device_kv_bytes = 256 * kMiB;
+  std::uint32_t chunk_tokens = 0;
 
   std::uint32_t users = 15, rounds = 20;
   double qps = 2;
@@ -99,6 +100,7 @@ void ScenarioPlan::describe(V& v) {
   v.field("threads", &P::threads, "compute threads of one instance");
   v.field("policy", &P::policy, "of the router");
   v.field("device_kv_bytes", &P::device_kv_bytes, "device pool of one instance");
+  v.field("chunk_tokens", &P::chunk_tokens, "tokens of a stored block; 0: as cairn serve has it");
   v.field("users", &P::users, "users at a time");
   v.field("rounds", &P::rounds, "questions of one user");
   v.field("qps", &P::qps, "requests per second offered, of all users together");

@@ -106,6 +106,10 @@ Result<void> ScenarioRun::compute_seed(std::uint32_t context) {
                   std::to_string(plan_.device_kv_bytes), "--store", "file://" + work_.seed(context).string()},
                  "seed-" + std::to_string(context));
   fleet_of_one.instances = 1;
+  if (plan_.chunk_tokens > 0) {
+    fleet_of_one.serve_flags.insert(fleet_of_one.serve_flags.end(),
+                                    {"--chunk-tokens", std::to_string(plan_.chunk_tokens)});
+  }
   Result<Fleet> fleet = start(fleet_of_one);
   if (!fleet) return Error{fleet.error().code, what + ": " + fleet.error().detail};
   ChatBatch batch;
@@ -220,6 +224,7 @@ std::vector<std::string> serve_flags(const ScenarioPlan& plan, const Scenario& s
   };
   usual("--threads", std::to_string(plan.threads));
   usual("--device-kv-bytes", std::to_string(plan.device_kv_bytes));
+  if (plan.chunk_tokens > 0) usual("--chunk-tokens", std::to_string(plan.chunk_tokens));
   for (std::string word : scenario.flags) {
     for (std::size_t at = 0; (at = word.find(kStore, at)) != std::string::npos; at += store.size()) {
       word.replace(at, kStore.size(), store);

@@ -56,6 +56,7 @@ TEST(ScenarioPlan, WhatIsWrongIsNamed) {
       {"--ram-bytes is needed", [](ScenarioPlan& plan) { plan.scenarios = {"device: --threads 1"}; }},
       {"a name, a colon", [](ScenarioPlan& plan) { plan.scenarios = {"--ram-bytes 0"}; }},
       {"--listen", [](ScenarioPlan& plan) { plan.scenarios = {"a: --ram-bytes 0 --listen=:8000"}; }},
+      {"key of the plan", [](ScenarioPlan& plan) { plan.scenarios = {"a: --ram-bytes 0 --chunk-tokens 16"}; }},
       {"'a' stands twice", [](ScenarioPlan& plan) { plan.scenarios = {"a: --ram-bytes 0", "a: --ram-bytes 1"}; }},
       {"time", [](ScenarioPlan& plan) { plan.time = 0; }},
       {"drain", [](ScenarioPlan& plan) { plan.drain = -1; }},

@@ -1,0 +1,141 @@
+"""Property: `cairn bench scenarios` says what it will do, refuses a plan that cannot be run, measures every cell on a
+fleet of its own, and leaves nothing running and nothing on disk, however it ends."""
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import CAIRN, cairn, wait_for
+
+PLAN = """
+model: {model}
+users: 2
+rounds: 3
+qps: 2
+system_words: 20
+answer_tokens: 4
+contexts: [300, 60]
+device_kv_bytes: 32MiB
+chunk_tokens: 32
+time: 2
+drain: 20
+warm_up: 1
+scenarios:
+  - "device: --ram-bytes 0"
+  - "ram + store: --ram-bytes 32MiB --store file://{{store}}?durability=none"
+work: {work}
+"""
+
+
+@pytest.fixture
+def plan(chat_model, tmp_path):
+    """plan(**settings) -> file; a setting replaces the key or is added."""
+
+    def write(text=None, **settings):
+        text = text or PLAN.format(model=chat_model, work=tmp_path / "work")
+        for key, value in settings.items():
+            text = re.sub(rf"^{key}:.*\n(  -.*\n)*", "", text, flags=re.MULTILINE) + f"{key}: {value}\n"
+        (tmp_path / "plan.yaml").write_text(text)
+        return tmp_path / "plan.yaml"
+
+    return write
+
+
+def scenarios(*words, **options):
+    return cairn("bench", "scenarios", *words, **options)
+
+
+def children(process):
+    """Processes of our process group's descendants that run the program."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(words[1]) == process.pid and words[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def test_a_plan_runs_and_leaves_only_its_reports(plan, tmp_path):
+    done = scenarios(plan(), "--csv", tmp_path / "r.csv", "--json", tmp_path / "r.json", "--html", tmp_path / "r.html")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == "", "quiet in a pipe"
+    assert done.stdout.index("Plan") < done.stdout.index("Answers: equal")
+    rows = list(csv.DictReader(open(tmp_path / "r.csv")))
+    assert len(rows) == 4
+    results = json.load(open(tmp_path / "r.json"))
+    assert results["answers"]["equal"] is True and results["answers"]["compared"] > 0
+    assert "<html" in (tmp_path / "r.html").read_text()
+    by = {(row["scenario"], row["context_words"]): row for row in rows}
+    long = by["ram + store", "300"]
+    assert int(long.get("tokens_ram") or 0) > 0, "RAM began with the seed"
+    assert all(int(row["finished"]) > 0 for row in rows)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "models") == [
+        "plan.yaml", "r.csv", "r.html", "r.json"], "stores and logs are gone"
+
+
+def test_a_dry_run_starts_nothing(plan, tmp_path):
+    done = scenarios(plan(), "--dry-run", "--time", 100, "--repeats", 3)
+    assert done.returncode == 0, done.stderr
+    assert "12 cells of 100 s" in done.stdout and "of memory" in done.stdout and "of disk" in done.stdout
+    assert not (tmp_path / "work").exists()
+
+
+def test_what_cannot_be_run_is_refused_before_anything_starts(plan, tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "thesis.txt").write_text("years")
+    for settings, expected in [
+        ({"contxts": "[3]"}, "contexts"), ({"model": "/nowhere"}, "/nowhere"), ({"device_kv_bytes": "900GiB"}, "memory"),
+        ({"scenarios": '["a: --ram-bytes 0 --rum-bytes 1"]'}, "--ram-bytes"), ({"contexts": "[100000]"}, "reads at most"),
+        ({"scenarios": '["a: --threads 1"]'}, "--ram-bytes is needed"), ({"work": tmp_path / "taken"}, "not empty"),
+        ({"time": 900000, "users": 2000, "contexts": "[7000]", "device_kv_bytes": "1GiB"}, "free there"),
+        ({"html": "/nowhere/r.html"}, "/nowhere/r.html"), ({"contexts": "[many]"}, "many"),
+    ]:
+        done = scenarios(plan(**settings), "--purge")
+        assert done.returncode == 2, (settings, done.stdout)
+        assert len(done.stderr.strip().split("\n")) == 1 and expected in done.stderr, done.stderr
+        assert not (tmp_path / "work").exists()
+    assert (tmp_path / "taken" / "thesis.txt").exists()
+
+
+def test_an_interrupt_stops_the_children_and_reports_what_there_is(plan, tmp_path):
+    process = subprocess.Popen([CAIRN, "bench", "scenarios", str(plan(time=600)), "--json", str(tmp_path / "r.json")],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: len(children(process)) == 3, 60)  # a cell: two instances and the router
+    started = children(process)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, out
+    assert json.load(open(tmp_path / "r.json"))["interrupted"] is True
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in started)
+    assert not (tmp_path / "work" / "store").exists() and not (tmp_path / "work" / "seed").exists()
+    refused = scenarios(plan(), "--dry-run")
+    assert refused.returncode == 2 and "--purge" in refused.stderr, "its logs are still there"
+    assert scenarios(plan(), "--dry-run", "--purge").returncode == 0
+
+
+def test_killed_it_leaves_no_children(plan):
+    process = subprocess.Popen([CAIRN, "bench", "scenarios", str(plan(time=600))], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    wait_for(lambda: len(children(process)) == 3, 60)
+    started = children(process)
+    process.kill()
+    process.wait()
+    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in started))
+
+
+def test_an_instance_that_dies_is_a_row_with_its_last_words(plan, tmp_path):
+    process = subprocess.Popen([CAIRN, "bench", "scenarios", str(plan(contexts="[60]", time=20)), "--stop-at-failure",
+                                "--json", str(tmp_path / "r.json")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: len(children(process)) == 3, 60)
+    os.kill(min(children(process)), signal.SIGKILL)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, out
+    cells = json.load(open(tmp_path / "r.json"))["cells"]
+    assert len(cells) == 1 and "instance0 was ended by signal 9" in cells[0]["failure"]
