@@ -86,18 +86,22 @@ font-size:.92rem}
 footer{margin-top:56px;padding-top:18px;border-top:1px solid var(--rule);color:var(--soft);font-size:.875rem}
 footer p{max-width:60em}
 @media screen and (min-width:521px) and (max-width:935px){figure>svg text{font-size:9.5px}}
-@media screen and (max-width:520px){figure{padding:14px 12px 12px}th,td{padding:6px 10px}.facts{grid-template-columns:1fr;gap:0}
+@media screen and (max-width:520px){
+figure{padding:14px 12px 12px}th,td{padding:6px 10px}.facts{grid-template-columns:1fr;gap:0}
 .facts dd{margin-bottom:.7em}.tiles{grid-template-columns:1fr 1fr}.tiles div{padding:11px 14px 12px}
-.tiles dd{font-size:1.45rem}svg text{font-size:15px}tbody th{min-width:8.5em;max-width:10em}tbody th .swatch{display:none}
+.tiles dd{font-size:1.45rem}svg text{font-size:15px}
+tbody th{min-width:8.5em;max-width:10em}tbody th .swatch{display:none}
 tr.group th{max-width:none}}
 @media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--soft:#444;--rule:#bbb;--grid:#ddd;
---good:#0b6b4f;--bad:#b02a12;--badpaper:#fff;--s0:#414a53;--s1:#c26a00;--s2:#1f6fc4;--s3:#a13d8c;--s4:#00805e;--s5:#8a5a2b;
---s6:#3d8fc4;--s7:#20252b;--p0:#123f6d;--p1:#2f7dbd;--p2:#8cc3e8;--p3:#5fb39c;--p4:#2c7f6b;--p5:#b3a4d6;--p6:#7d6bb0;
---p7:#e59a2f}
-*{print-color-adjust:exact;-webkit-print-color-adjust:exact}html{font-size:11.5px}body{font-size:1rem}main{padding:0;max-width:none}
+--good:#0b6b4f;--bad:#b02a12;--badpaper:#fff;--s0:#414a53;--s1:#c26a00;--s2:#1f6fc4;--s3:#a13d8c;
+--s4:#00805e;--s5:#8a5a2b;--s6:#3d8fc4;--s7:#20252b;--p0:#123f6d;--p1:#2f7dbd;--p2:#8cc3e8;--p3:#5fb39c;--p4:#2c7f6b;
+--p5:#b3a4d6;--p6:#7d6bb0;--p7:#e59a2f}
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}html{font-size:11.5px}body{font-size:1rem}
+main{padding:0;max-width:none}
 .charts{grid-template-columns:1fr 1fr}figure,tbody,.tiles,.warn{break-inside:avoid}h2{break-after:avoid}
 .wide{overflow:visible;border:0}figure>svg text{font-size:13.5px}table{font-size:.84rem}
-tbody th{position:static}caption{padding-left:6px}th,td{padding:3px 6px}tbody th{min-width:8em}section{margin-top:24px}}
+tbody th{position:static}caption{padding-left:6px}caption div{position:static}
+th,td{padding:3px 6px}tbody th{min-width:8em}section{margin-top:24px}}
 )css";
 
 }  // namespace cairn
