@@ -11,6 +11,8 @@
 #include "apps/output.h"
 #include "apps/serve_options.h"
 #include "apps/verbs.h"
+#include "bench/calibrate.h"
+#include "bench/demo_plan.h"
 #include "bench/fleet.h"
 #include "bench/scenario_html.h"
 #include "bench/scenario_report.h"
@@ -25,7 +27,8 @@ constexpr const char* kAbout =
     "Starts instances of cairn serve and a cairn route before them for each cell of a table, context lengths by\n"
     "scenarios (which tiers an instance has), runs the multi-round QA workload through the router, and prints a\n"
     "row per cell as it ends. FILE.yaml is a plan: the settings below as flat keys; flags and CAIRN_* variables\n"
-    "come after it.\n"
+    "come after it. --demo needs only --model: it measures this machine first, decides the rest from that and\n"
+    "says what and why, takes at most about eight minutes, and fails unless a fast store shows its worth.\n"
     "\n"
     "The contexts of the users who are there from the start are computed once per length by one instance without\n"
     "limits of rate. Each cell begins with its store filled from them by links, and RAM tiers likewise, before\n"
@@ -177,34 +180,125 @@ int report_run(const ScenarioPlan& plan, const WorkDirectory& work, const Scenar
   return good ? 0 : 1;
 }
 
-int run(const ScenarioPlan& plan, const std::string& file, const Variables& variables) {
-  const SystemClock clock;
-  stop_at_signal();
-  const Result<WorkDirectory> work =
-      WorkDirectory::open(plan.work, plan.purge ? FoundDirectory::kPurge : FoundDirectory::kRefuse);
-  if (!work) return fail(work.error());
-  const ScenarioResults heading = heading_of(plan, file, clock);
-  Screen screen;
-  std::error_code ignored;
-  const auto cell_done = [&](const ScenarioResults& so_far, const ScenarioCell& cell) {
+// Everything that outlives the plan: the verb decides it late when it measures first.
+struct Bench {
+  explicit Bench(const Variables& variables)
+      : deps{clock,
+             g_stop,
+             std::filesystem::read_symlink("/proc/self/exe").string(),
+             environment_of(variables),
+             [this](const std::string& line) { screen.progress(line, clock.now_us()); },
+             [this](const std::string& line) { screen.is_terminal() ? screen.line(line) : void(); },
+             [this](const ScenarioResults& so_far, const ScenarioCell& cell) { row(so_far, cell); }} {}
+  void row(const ScenarioResults& so_far, const ScenarioCell& cell) {
     screen.clear();
     std::fputs(scenario_row(so_far, cell).c_str(), stdout);
     if (!cell.failure.empty()) std::printf("    failed: %s\n", cell.failure.c_str());
     std::fflush(stdout);
-  };
+  }
+  const SystemClock clock;
+  Screen screen;
+  const ScenarioRunDeps deps;
+};
+
+int end_early(const ScenarioPlan& plan, const WorkDirectory& work, Bench& bench, const Error& error) {
+  bench.screen.clear();
+  if (!plan.keep_logs) work.remove_all();
+  fail(error);
+  return g_stop.load() ? 128 + g_signal.load() : 1;
+}
+
+Result<ScenarioResults> run_plan(const ScenarioPlan& plan, const WorkDirectory& work, const ScenarioResults& heading,
+                                 Bench& bench) {
   std::fputs(("\n" + scenario_header(heading)).c_str(), stdout);
   std::fflush(stdout);
-  const Result<ScenarioResults> results =
-      run_scenarios(plan, *work, heading,
-                    {clock, g_stop, std::filesystem::read_symlink("/proc/self/exe", ignored).string(),
-                     environment_of(variables), [&](const std::string& line) { screen.progress(line, clock.now_us()); },
-                     [&](const std::string& line) { screen.is_terminal() ? screen.line(line) : void(); }, cell_done});
-  screen.clear();
-  if (!results) {
-    if (!plan.keep_logs) work->remove_all();
-    return fail(results.error());
+  Result<ScenarioResults> results = run_scenarios(plan, work, heading, bench.deps);
+  bench.screen.clear();
+  return results;
+}
+
+Result<WorkDirectory> open_work(const ScenarioPlan& plan) {
+  return WorkDirectory::open(plan.work, plan.purge ? FoundDirectory::kPurge : FoundDirectory::kRefuse);
+}
+
+int run(const ScenarioPlan& plan, const std::string& file, const Variables& variables) {
+  Bench bench(variables);
+  stop_at_signal();
+  const Result<WorkDirectory> work = open_work(plan);
+  if (!work) return fail(work.error());
+  const Result<ScenarioResults> results = run_plan(plan, *work, heading_of(plan, file, bench.clock), bench);
+  return results ? report_run(plan, *work, *results) : end_early(plan, *work, bench, results.error());
+}
+
+void say_plan(const ScenarioPlan& plan, const PlanFigures& figures) {
+  std::fputs(plan_text(plan, figures).c_str(), stdout);
+  if (const unsigned cores = std::thread::hardware_concurrency(); plan.instances * plan.threads > cores) {
+    std::printf("  note         %u compute threads share %u cores\n", plan.instances * plan.threads, cores);
   }
-  return report_run(plan, *work, *results);
+  std::fflush(stdout);
+}
+
+// The demo's plan but for what was measured, with what the words say of files and directories.
+ScenarioPlan with_words(ScenarioPlan demo, const ScenarioPlan& words) {
+  demo.model = words.model;
+  demo.work = words.work;
+  demo.purge = words.purge;
+  demo.keep_logs = words.keep_logs;
+  demo.warm_ram = words.warm_ram;
+  demo.csv = words.csv, demo.json = words.json, demo.html = words.html;
+  return demo;
+}
+
+Result<ScenarioPlan> decide_demo(const ScenarioPlan& words, const WorkDirectory& work, Bench& bench,
+                                 const PlanFigures& figures, DemoFacts& facts) {
+  DemoMachine machine;
+  machine.kv_bytes_per_token = figures.kv_bytes_per_token;
+  machine.context_tokens_max = figures.context_tokens_max;
+  machine.instances = words.instances;
+  machine.threads = words.threads;
+  const auto measure = [&](std::uint32_t tokens, std::uint32_t chats) {
+    return measure_prefill(words, {tokens, chats, tokens * 2 * machine.kv_bytes_per_token + 16 * kMiB}, work,
+                           bench.deps);
+  };
+  std::printf(
+      "Measuring (about a minute): prefill of one instance, then what device only serves when asked for more\n");
+  std::fflush(stdout);
+  CAIRN_TRY(machine.prefill_tokens_per_s, measure(400, 2));
+  ScenarioPlan shape = with_words(demo_shape(machine), words);
+  CAIRN_TRY(machine.prefill_tokens_per_s, measure(shape.context_words().back() / 2, 2));
+  CAIRN_TRY_VOID(check_fit(shape, figures, {available_memory_bytes(), free_disk_bytes(words.work)}));
+  CAIRN_TRY(const double served_per_s, measure_served(shape, 10, work, bench.deps));
+  if (!(served_per_s > 0)) return unavailable("device only served nothing within the time of a cell");
+  ScenarioPlan plan = demo_plan(shape, machine, served_per_s);
+  facts = demo_facts(plan, machine, served_per_s);
+  return plan;
+}
+
+int run_demo(const ScenarioPlan& words, const Variables& variables) {
+  Bench bench(variables);
+  stop_at_signal();
+  const Result<PlanFigures> figures = figures_of(words);
+  if (!figures) return wrong_words(figures.error());
+  const Result<WorkDirectory> work = open_work(words);
+  if (!work) return wrong_words(work.error());
+  DemoFacts facts;
+  const Result<ScenarioPlan> plan = decide_demo(words, *work, bench, *figures, facts);
+  if (!plan) return end_early(words, *work, bench, plan.error());
+  const Result<void> fits = check_fit(*plan, *figures, {available_memory_bytes(), free_disk_bytes(words.work)});
+  if (!fits) return end_early(words, *work, bench, fits.error());
+  bench.screen.clear();
+  std::printf("Decided\n");
+  for (const auto& [name, value] : facts) std::printf("  %-12s %s\n", name.c_str(), value.c_str());
+  say_plan(*plan, *figures);
+  ScenarioResults heading = heading_of(*plan, "demo", bench.clock);
+  heading.facts.insert(heading.facts.end(), facts.begin(), facts.end());
+  const Result<ScenarioResults> results = run_plan(*plan, *work, heading, bench);
+  if (!results) return end_early(*plan, *work, bench, results.error());
+  const int status = report_run(*plan, *work, *results);
+  if (results->interrupted) return status;
+  const std::vector<std::string> short_of = demo_shortfalls(*plan, *results);
+  for (const std::string& line : short_of) std::printf("  not reached: %s\n", line.c_str());
+  return status != 0 || !short_of.empty() ? 1 : 0;
 }
 
 }  // namespace
@@ -226,13 +320,10 @@ int run_bench_scenarios(const VerbInput& given) {
                                "cairn bench scenarios plan.yaml --html report.html", ConfigFile::kRead},
                               0);
   if (parsed.done) return parsed.status;
+  if (plan.demo) return run_demo(plan, given.variables);
   const Result<PlanFigures> figures = check_plan(plan);
   if (!figures) return wrong_words(figures.error());
-  std::fputs(plan_text(plan, *figures).c_str(), stdout);
-  if (const unsigned cores = std::thread::hardware_concurrency(); plan.instances * plan.threads > cores) {
-    std::printf("  note         %u compute threads share %u cores\n", plan.instances * plan.threads, cores);
-  }
-  std::fflush(stdout);
+  say_plan(plan, *figures);
   return plan.dry_run ? 0 : run(plan, file, given.variables);
 }
 

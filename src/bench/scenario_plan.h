@@ -50,7 +50,7 @@ struct ScenarioPlan {  // as the file has it
   bool seed = true, warm_ram = true, stop_at_failure = false;
 
   std::string work = "cairn-scenarios";
-  bool purge = false, keep_logs = false, dry_run = false;
+  bool demo = false, purge = false, keep_logs = false, dry_run = false;
   std::string csv, json, html;
 
   // Each field and list entry for itself, and what they are together.
@@ -120,6 +120,7 @@ void ScenarioPlan::describe(V& v) {
   v.field("seed", &P::seed, "compute the first users' contexts once and fill each cell's store with them");
   v.field("warm_ram", &P::warm_ram, "fill the RAM tier from the seed too");
   v.field("stop_at_failure", &P::stop_at_failure, "end at the first cell that fails");
+  v.field("demo", &P::demo, "measure first, and decide from it what the plan leaves to decide: all but the model");
   v.field("work", &P::work, "directory for stores and logs; empty or absent");
   v.field("purge", &P::purge, "remove what an earlier run left in it");
   v.field("keep_logs", &P::keep_logs, "of the instances, also when all went well");

@@ -101,6 +101,7 @@ Result<void> ScenarioRun::run_cells() {
 Result<void> ScenarioRun::compute_seed(std::uint32_t context) {
   const std::string what = "seed for " + std::to_string(context) + " words";
   tell(what + ": starts", 0);
+  CAIRN_TRY_VOID(work_.make_seed(context));
   FleetPlan fleet_of_one =
       fleet_plan({"--threads", std::to_string(plan_.threads * plan_.instances), "--ram-bytes", "0", "--device-kv-bytes",
                   std::to_string(plan_.device_kv_bytes), "--store", "file://" + work_.seed(context).string()},

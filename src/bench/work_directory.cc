@@ -97,6 +97,8 @@ Result<WorkDirectory> WorkDirectory::open(const fs::path& given, FoundDirectory 
   return directory;
 }
 
+Result<void> WorkDirectory::make_seed(std::uint32_t context_words) const { return remake(seed(context_words)); }
+
 Result<void> WorkDirectory::empty_store() const { return remake(store()); }
 
 Result<void> WorkDirectory::fill_store(std::uint32_t context_words) const {

@@ -25,6 +25,7 @@ class WorkDirectory {
   }
   std::filesystem::path logs() const { return path_ / "logs"; }
 
+  Result<void> make_seed(std::uint32_t context_words) const;  // empty
   Result<void> empty_store() const;
   // Empties the store and puts a seed's files into it: blocks as hard links where the file system can, since nobody
   // ever writes into one, everything else as copies. A seed that is not there fills nothing.

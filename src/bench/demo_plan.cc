@@ -1,0 +1,165 @@
+#include "bench/demo_plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "bench/scenario_findings.h"
+
+namespace cairn {
+namespace {
+
+// Eight minutes: twelve cells with their starts and drains, the seeds, and a minute for measuring.
+constexpr double kCellSeconds = 13, kDrainSeconds = 15, kSeedSeconds = 55;
+constexpr double kChatSeconds = 7, kChatTokensMin = 900;  // to compute the longest chat
+constexpr double kMiddle = 0.52, kShort = 0.4;            // of the longest chat; RAM holds 0.6 of the longest
+constexpr double kDeviceShare = 0.3, kRamShare = 0.6, kOfferedFactor = 3.5;
+constexpr double kFastFactor = 5, kSlowFactor = 1.2;
+constexpr std::uint32_t kAnswerTokens = 32, kSystemWords = 32, kChunkTokens = 64;
+constexpr double kRoundTokens = 32 + kAnswerTokens, kOpeningTokens = 48;
+constexpr std::uint32_t kRoundsMin = 6, kRoundsMax = 40, kUsersMin = 5, kUsersMax = 24;
+constexpr double kSpeedMin = 1.3, kTtftMax = 0.5, kServedMin = 0.9, kServedSlack = 2;
+
+double rest_of_chat(const ScenarioPlan& plan) {  // besides the context, at half the final history
+  return kOpeningTokens + plan.system_words + kRoundTokens * plan.rounds / 2;
+}
+
+double longest_words(const ScenarioPlan& plan) { return plan.context_words().back(); }
+
+double working_set_bytes(const ScenarioPlan& plan, const DemoMachine& machine) {  // of one instance, longest length
+  return plan.users * (longest_words(plan) + rest_of_chat(plan)) * static_cast<double>(machine.kv_bytes_per_token);
+}
+
+std::uint64_t whole_mib(double bytes) {
+  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(bytes / static_cast<double>(kMiB)))) * kMiB;
+}
+
+std::string words_text(double words) {
+  return std::to_string(std::max<std::int64_t>(16, std::llround(words / 10) * 10));
+}
+
+double store_bytes_per_s(const DemoMachine& machine, double factor) {  // of all instances together
+  return factor * static_cast<double>(machine.kv_bytes_per_token) * machine.prefill_tokens_per_s;
+}
+
+std::string text(const char* format, auto... values) {
+  char line[300];
+  std::snprintf(line, sizeof line, format, values...);
+  return line;
+}
+
+std::string store_scenario(const char* name, const ScenarioPlan& plan, const DemoMachine& machine, double factor) {
+  const auto rate = static_cast<std::uint64_t>(store_bytes_per_s(machine, factor) / plan.instances);
+  const std::string bytes = std::to_string(std::max<std::uint64_t>(1, rate));
+  const std::uint64_t ram_bytes = whole_mib(kRamShare * working_set_bytes(plan, machine));
+  return std::string(name) + ": --ram-bytes " + std::to_string(ram_bytes) +
+         " --store file://{store}?durability=none&read_bytes_per_s=" + bytes + "&write_bytes_per_s=" + bytes;
+}
+
+}  // namespace
+
+ScenarioPlan demo_shape(const DemoMachine& machine) {
+  ScenarioPlan plan;
+  plan.instances = machine.instances;
+  plan.threads = machine.threads;
+  plan.time = kCellSeconds;
+  plan.drain = kDrainSeconds;
+  plan.answer_tokens = kAnswerTokens;
+  plan.system_words = kSystemWords;
+  plan.chunk_tokens = kChunkTokens;
+  const double rate = std::fmax(1, machine.prefill_tokens_per_s);
+  // The longest chat of a session is longer than that of its middle.
+  const double chat =
+      std::clamp(kChatSeconds * rate, kChatTokensMin, std::fmax(kChatTokensMin, 0.7 * machine.context_tokens_max));
+  const double served_per_s = machine.instances * rate / chat;
+  plan.qps = kOfferedFactor * served_per_s;
+  // So many that nobody joins before a cell ends: who joins is cold.
+  plan.rounds = std::clamp(static_cast<std::uint32_t>(std::ceil(kCellSeconds * plan.qps)) + 2, kRoundsMin, kRoundsMax);
+  while (plan.rounds > kRoundsMin && rest_of_chat(plan) > kShort * 0.85 * chat) --plan.rounds;
+  const double chats = kSeedSeconds * machine.instances * rate / (chat * (1 + kMiddle + kShort));
+  plan.users = std::clamp(static_cast<std::uint32_t>(chats) - std::min(1u, static_cast<std::uint32_t>(chats)),
+                          kUsersMin, kUsersMax);
+  for (const double share : {kShort, kMiddle, 1.0}) {
+    plan.contexts.push_back(words_text(share * chat - rest_of_chat(plan)));
+  }
+  const double chat_at_end = longest_words(plan) + rest_of_chat(plan) + kRoundTokens * plan.rounds / 2;
+  const double least = 1.25 * chat_at_end * static_cast<double>(machine.kv_bytes_per_token);
+  plan.device_kv_bytes = whole_mib(std::fmax(least, kDeviceShare * working_set_bytes(plan, machine)));
+  plan.scenarios = {std::string(kDemoDevice) + ": --ram-bytes 0"};
+  return plan;
+}
+
+ScenarioPlan demo_plan(const ScenarioPlan& shape, const DemoMachine& machine, double served_per_s) {
+  ScenarioPlan plan = shape;
+  plan.qps = std::round(kOfferedFactor * served_per_s * 1000) / 1000;
+  plan.scenarios = {
+      std::string(kDemoDevice) + ": --ram-bytes 0",
+      std::string(kDemoRam) + ": --ram-bytes " +
+          std::to_string(whole_mib(kRamShare * working_set_bytes(plan, machine))),
+      store_scenario(kDemoFast, plan, machine, kFastFactor),
+      store_scenario(kDemoSlow, plan, machine, kSlowFactor),
+  };
+  return plan;
+}
+
+DemoFacts demo_facts(const ScenarioPlan& plan, const DemoMachine& machine, double served_per_s) {
+  const double set = working_set_bytes(plan, machine);
+  const auto share = [&](std::uint64_t bytes) { return static_cast<double>(bytes) / set; };
+  const std::uint64_t ram_bytes = plan.parsed_scenarios().at(1).ram_bytes;
+  const auto store = [&](const char* name, double factor) {
+    const double rate = store_bytes_per_s(machine, factor) / 1e6;
+    return std::pair(std::string(name), text("%.1f MB/s to read and to write: %.1f x KV bytes a token x prefill; half "
+                                             "of it (%.1f MB/s) for each of two instances",
+                                             rate, factor, rate / plan.instances));
+  };
+  DemoFacts facts = {
+      {"prefill",
+       text("%.0f tokens/s of one instance, measured at half the longest length", machine.prefill_tokens_per_s)},
+      {"served", text("%.3f requests/s by device only at the longest length, measured, hits included", served_per_s)},
+      {"offered", text("%.3f requests/s: %.1f x that", plan.qps, kOfferedFactor)},
+      {"working set",
+       format_bytes(static_cast<std::uint64_t>(set)) +
+           text(" an instance: %u users x %.0f tokens x %llu bytes", plan.users,
+                longest_words(plan) + rest_of_chat(plan), static_cast<unsigned long long>(machine.kv_bytes_per_token))},
+      {"device pool", format_bytes(plan.device_kv_bytes) + text(", %.2f of it", share(plan.device_kv_bytes))},
+      {"RAM tier", format_bytes(ram_bytes) + text(", %.2f of it", share(ram_bytes))},
+      store("fast store", kFastFactor),
+      store("slow store", kSlowFactor),
+  };
+  if (plan.instances != 2) {
+    for (auto& [name, value] : facts) {
+      if (const auto at = value.find("; half of it"); at != std::string::npos) value.erase(at);
+    }
+  }
+  return facts;
+}
+
+std::vector<std::string> demo_shortfalls(const ScenarioPlan& plan, const ScenarioResults& results) {
+  std::vector<std::string> short_of;
+  const std::uint32_t longest = plan.context_words().back();
+  const ScenarioRatios gain = ratios_of(point_of(results, kDemoFast, longest), point_of(results, kDemoDevice, longest));
+  if (!gain.speed || *gain.speed < kSpeedMin) {
+    short_of.push_back(text("%s at %u words: %s the speed of device only, not the promised %.1f ×", kDemoFast, longest,
+                            ratio_text(gain.speed).c_str(), kSpeedMin));
+  }
+  if (!gain.ttft || *gain.ttft > kTtftMax) {
+    short_of.push_back(text("%s at %u words: mean TTFT %s against device only, not the promised 50 %% lower", kDemoFast,
+                            longest, change_text(gain.ttft).c_str()));
+  }
+  for (const auto& [without, with] : store_pairs(plan.parsed_scenarios())) {
+    for (const ScenarioCell& cell : results.cells) {
+      if (cell.scenario != with) continue;
+      const ScenarioCell* other = find_cell(results, without, cell.context_words, cell.repeat);
+      if (other == nullptr) continue;
+      const double least = kServedMin * static_cast<double>(other->summary.finished) - kServedSlack;
+      if (static_cast<double>(cell.summary.finished) >= least) continue;
+      short_of.push_back(text("%s at %u words served %llu requests, %s %llu: its store costs too much", with.c_str(),
+                              cell.context_words, static_cast<unsigned long long>(cell.summary.finished),
+                              without.c_str(), static_cast<unsigned long long>(other->summary.finished)));
+    }
+  }
+  if (!results.answers_equal.value_or(false)) short_of.push_back("answers differ, or none could be compared");
+  return short_of;
+}
+
+}  // namespace cairn
