@@ -1,5 +1,7 @@
 #include "bench/route_bench.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -67,27 +69,40 @@ class TokenSource final : public HttpService {
   std::atomic<std::uint64_t> sent_{0};
 };
 
+struct CpuTime {
+  double user_us = 0, kernel_us = 0;
+  double total_us() const { return user_us + kernel_us; }
+};
+
+CpuTime cpu_of_this_thread() {
+  rusage usage{};
+  getrusage(RUSAGE_THREAD, &usage);
+  const auto us = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
+  };
+  return {us(usage.ru_utime), us(usage.ru_stime)};
+}
+
 // A thread that serves until it is told to stop, and counts its CPU time.
 class ServingThread {
  public:
   explicit ServingThread(std::function<void()> serve, std::function<void()> stop)
       : stop_(std::move(stop)), thread_([this, serve = std::move(serve)] {
-          const std::int64_t before_us = thread_cpu_us();
           serve();
-          cpu_us_ = thread_cpu_us() - before_us;
+          cpu_ = cpu_of_this_thread();
         }) {}
   ~ServingThread() { finish(); }
-  std::int64_t finish() {  // its CPU time
+  CpuTime finish() {
     if (thread_.joinable()) {
       stop_();
       thread_.join();
     }
-    return cpu_us_;
+    return cpu_;
   }
 
  private:
   const std::function<void()> stop_;
-  std::int64_t cpu_us_ = 0;
+  CpuTime cpu_;
   std::thread thread_;
 };
 
@@ -211,8 +226,8 @@ Result<void> measure_streams(const RouteBenchOptions& options, const Clock& cloc
   loop.run();
   const double client_us = static_cast<double>(thread_cpu_us() - start_cpu_us);
   const double elapsed_us = static_cast<double>(clock.now_us() - start_us);
-  const double router_us = static_cast<double>(fleet->routing->finish());
-  const double backend_us = static_cast<double>(fleet->serving->finish());
+  const CpuTime router = fleet->routing->finish();
+  const double backend_us = fleet->serving->finish().total_us();
   report.tokens_sent = fleet->source.sent() + options.streams;
   for (const auto& sink : sinks) {
     if (!sink->good()) return unavailable("a stream of the benchmark did not end well");
@@ -220,7 +235,8 @@ Result<void> measure_streams(const RouteBenchOptions& options, const Clock& cloc
   }
   const double tokens = static_cast<double>(report.tokens_received);
   report.tokens_per_s = tokens / elapsed_us * 1e6;
-  report.router_cpu_us_per_token = router_us / tokens;
+  report.router_cpu_us_per_token = router.total_us() / tokens;
+  report.router_kernel_share = router.kernel_us / std::max(router.total_us(), 1.0);
   report.client_cpu_us_per_token = client_us / tokens;
   report.backend_cpu_us_per_token = backend_us / tokens;
   return {};
@@ -247,15 +263,16 @@ Result<RouteBenchReport> bench_route(const RouteBenchOptions& options, const Clo
 
 std::string to_text(const RouteBenchOptions& options, const RouteBenchReport& report) {
   char text[900];
-  std::snprintf(text, sizeof text,
-                "first byte   direct %.0f us, through the router %.0f us, added %.0f us (medians of %u pairs, one "
-                "after the other)\n"
-                "streams      %u at once, %.0f tokens/s, %llu of %llu tokens arrived\n"
-                "CPU a token  router %.1f us (one thread), backend %.1f us, client %.1f us\n",
-                report.direct_us, report.routed_us, report.added_us, options.requests, options.streams,
-                report.tokens_per_s, static_cast<unsigned long long>(report.tokens_received),
-                static_cast<unsigned long long>(report.tokens_sent), report.router_cpu_us_per_token,
-                report.backend_cpu_us_per_token, report.client_cpu_us_per_token);
+  std::snprintf(
+      text, sizeof text,
+      "first byte   direct %.0f us, through the router %.0f us, added %.0f us (medians of %u pairs, one "
+      "after the other)\n"
+      "streams      %u at once, %.0f tokens/s, %llu of %llu tokens arrived\n"
+      "CPU a token  router %.1f us (one thread, %.0f %% of it in the kernel), backend %.1f us, client %.1f us\n",
+      report.direct_us, report.routed_us, report.added_us, options.requests, options.streams, report.tokens_per_s,
+      static_cast<unsigned long long>(report.tokens_received), static_cast<unsigned long long>(report.tokens_sent),
+      report.router_cpu_us_per_token, 100 * report.router_kernel_share, report.backend_cpu_us_per_token,
+      report.client_cpu_us_per_token);
   return text;
 }
 

@@ -36,6 +36,7 @@ struct RouteBenchReport {
   std::uint64_t tokens_sent = 0, tokens_received = 0;
   double tokens_per_s = 0;
   double router_cpu_us_per_token = 0;  // of the router's one thread, connections and ends included
+  double router_kernel_share = 0;      // of that: in system calls, the receiving side of the loopback included
   double client_cpu_us_per_token = 0;
   double backend_cpu_us_per_token = 0;
 };
