@@ -1,5 +1,5 @@
-// What a run of scenarios found: a table of cells, context lengths by scenarios. Values; filled by scenario_run.h, shown
-// by scenario_report.h.
+// What a run of scenarios found: a table of cells, context lengths by scenarios. Values; filled by scenario_run.h,
+// shown by scenario_report.h.
 #pragma once
 
 #include <cstdint>
@@ -27,13 +27,14 @@ struct ScenarioCell {
 };
 
 struct ScenarioResults {
-  std::string title;                                       // of the plan's file
-  std::string started_at;                                  // ISO 8601, UTC
-  std::vector<std::pair<std::string, std::string>> facts;  // in order: machine, model, fleet, rates, what was decided and why
-  std::vector<std::string> scenarios;                      // in the plan's order
-  std::vector<std::uint32_t> contexts;                     // ascending
-  std::map<std::uint32_t, std::uint64_t> context_tokens;   // words -> mean prompt tokens of a first question
-  std::vector<ScenarioCell> cells;                         // as they ran; a partial run has fewer
+  std::string title;       // of the plan's file
+  std::string started_at;  // ISO 8601, UTC
+  std::vector<std::pair<std::string, std::string>>
+      facts;                            // in order: machine, model, fleet, rates, what was decided and why
+  std::vector<std::string> scenarios;   // in the plan's order
+  std::vector<std::uint32_t> contexts;  // ascending
+  std::map<std::uint32_t, std::uint64_t> context_tokens;  // words -> mean prompt tokens of a first question
+  std::vector<ScenarioCell> cells;                        // as they ran; a partial run has fewer
   // The same question of the same user had the same answer in every scenario. Unset: no two scenarios shared one.
   std::optional<bool> answers_equal;
   std::uint64_t answers_compared = 0;
