@@ -153,7 +153,8 @@ int run_model_info(const VerbInput& input) {
   if (!summary) return fail(summary.error());
   const Result<ModelFingerprint> fingerprint = model_fingerprint(folder, {});
   if (!fingerprint) return fail(fingerprint.error());
-  const LayerGroup& kv = spec->kv_geometry().groups.at(0);
+  const KvGeometry geometry = spec->kv_geometry();
+  const LayerGroup& kv = geometry.groups.at(0);
   const std::uint64_t token_bytes = std::uint64_t{kv.layers} * kv.planes * kv.heads * kv.dim * bytes_of(kv.dtype);
   std::printf("architecture   %s\n", spec->architecture == Architecture::kQwen3 ? "qwen3" : "llama");
   std::printf("layers         %u, hidden %u, intermediate %u\n", spec->layers, spec->hidden, spec->intermediate);

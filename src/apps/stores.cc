@@ -8,6 +8,7 @@
 
 #include "apps/machine.h"
 #include "config/store_url.h"
+#include "kv/store_path.h"
 #include "tier/file_tier.h"
 #include "tier/metered.h"
 #include "tier/ram_tier.h"
@@ -73,6 +74,12 @@ Result<void> warm_up(const std::string& text, Tier& ram, std::uint64_t ram_bytes
   CAIRN_TRY(FileStore store, parse_store(text));
   if (!std::filesystem::is_directory(store.config.path))
     return invalid("warm_from: " + store.shown + " is not a directory; name a store that is there");
+  // Opening would make a store of a directory that is none.
+  if (!std::filesystem::is_directory(store.config.path + "/" + StorePath(opened.identity, layout).directory())) {
+    deps.log.warn("serve.ram.nothing_to_warm_from",
+                  {{"store", store.shown}, {"why", "it holds no blocks of this model"}});
+    return {};
+  }
   const FileTierDeps file_deps{deps.clock, deps.log};
   StoreWish wish{opened.identity, true, true, "", ""};
   CAIRN_TRY(OpenedStore directory, open_store(store.config, wish, file_deps));

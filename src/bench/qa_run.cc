@@ -325,7 +325,7 @@ Result<std::vector<HttpCall>> metrics_calls(const QaRunOptions& options, const H
     CAIRN_TRY(call.origin, parse_origin(url));
     call.target = std::exchange(call.origin.path, "");
     if (call.target.empty()) call.target = "/metrics";
-    call.head_timeout_ms = call.idle_timeout_ms = kMetricsTimeoutMs;
+    call.total_timeout_ms = kMetricsTimeoutMs;
     if (!options.api_key.empty()) call.headers.emplace_back("Authorization", "Bearer " + options.api_key);
     calls.push_back(std::move(call));
   }

@@ -1,5 +1,6 @@
 #include "http/client.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
@@ -10,7 +11,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <deque>
 #include <map>
 
@@ -63,6 +63,11 @@ class HttpClient::Impl::Call final : public std::enable_shared_from_this<Call> {
         sink_(&sink),
         socket_(client_->io),
         watchdog_(client_->loop, [this] { late(); }),
+        total_(client_->loop,
+               [this] {
+                 late_ = "no whole answer within " + std::to_string(call_.total_timeout_ms) + " ms";
+                 late();
+               }),
         wake_(client_->io),
         parser_(asked(), client_->config.header_bytes_max) {}
 
@@ -92,11 +97,11 @@ class HttpClient::Impl::Call final : public std::enable_shared_from_this<Call> {
   const HttpCall call_;
   HttpAnswerSink* sink_;  // null: cancelled
   tcp::socket socket_;
-  Watchdog watchdog_;
+  Watchdog watchdog_, total_;
   asio::steady_timer wake_;
   HttpResponseParser parser_;
   std::string late_;  // what passed when the watchdog fired
-  bool timed_out_ = false, paused_ = false, head_given_ = false, bytes_came_ = false;
+  bool sending_ = false, early_ = false, timed_out_ = false, paused_ = false, head_given_ = false, bytes_came_ = false;
 };
 
 std::optional<tcp::socket> HttpClient::Impl::take_kept(const std::string& authority) {
@@ -139,6 +144,10 @@ void HttpClient::Impl::Call::cancel() {
 Result<void> HttpClient::Impl::Call::failed(const std::string& what, const ErrorOf& error) const {
   const std::string where = call_.origin.authority + ": ";
   if (timed_out_) return Error{ErrorCode::kTimeout, where + late_};
+  for (const int ours : {EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL}) {
+    if (error == ErrorOf(ours, boost::system::system_category()))
+      return Error{ErrorCode::kExhausted, where + what + ": " + error.message()};
+  }
   return unavailable(where + what + ": " + error.message());
 }
 
@@ -176,10 +185,26 @@ awaitable<Result<void>> HttpClient::Impl::Call::connect() {
 
 awaitable<Result<void>> HttpClient::Impl::Call::send() {
   const std::string head = header();
-  std::array<asio::const_buffer, 2> bytes = {asio::buffer(head)};
-  if (call_.body) bytes[1] = asio::buffer(*call_.body);
+  std::string_view parts[2] = {head, call_.body ? std::string_view(*call_.body) : std::string_view()};
+  // A server may answer before it has read all, and then read no more.
+  sending_ = true;
+  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const ErrorOf& waited) {
+    if (waited || !self->sending_) return;
+    self->early_ = true;
+    ErrorOf ignored;
+    self->socket_.cancel(ignored);
+  });
   ErrorOf error;
-  co_await asio::async_write(socket_, bytes, no_throw(error));
+  while (!error && !early_ && !(parts[0].empty() && parts[1].empty())) {
+    const std::array<asio::const_buffer, 2> bytes = {asio::buffer(parts[0]), asio::buffer(parts[1])};
+    std::size_t taken = co_await socket_.async_write_some(bytes, no_throw(error));
+    for (std::string_view& part : parts) {
+      const std::size_t now = std::min(taken, part.size());
+      part.remove_prefix(now);
+      taken -= now;
+    }
+  }
+  sending_ = false;
   if (error) co_return failed("it took no request", error);
   co_return Result<void>{};
 }
@@ -237,24 +262,34 @@ awaitable<Result<void>> HttpClient::Impl::Call::attempt(bool* reuse) {
   if (sink_ == nullptr) co_return Result<void>{};
   late_ = "no answer within " + std::to_string(call_.head_timeout_ms) + " ms";
   watchdog_.arm(call_.head_timeout_ms);
-  Result<void> moved = co_await send();
-  if (moved) moved = co_await receive();
-  co_return moved;
+  const Result<void> sent = co_await send();
+  Result<void> received = co_await receive();
+  early_ = early_ || !sent;  // this connection carries no other call
+  co_return !sent && !received && !bytes_came_ && !timed_out_ ? sent : received;
 }
 
 awaitable<void> HttpClient::Impl::Call::run() {
   const auto self = shared_from_this();
+  total_.arm(call_.total_timeout_ms);
   bool reuse = true;
   Result<void> end = co_await attempt(&reuse);
   if (!end && reuse && !bytes_came_ && !timed_out_ && sink_ != nullptr) {
     ErrorOf ignored;
     socket_.close(ignored);
     parser_ = HttpResponseParser(asked(), client_->config.header_bytes_max);
-    reuse = false;
+    reuse = early_ = false;
     end = co_await attempt(&reuse);
   }
   watchdog_.disarm();
-  if (end && sink_ != nullptr && parser_.keep_alive()) client_->keep(call_.origin.authority, std::move(socket_));
+  total_.disarm();
+  if (early_) {
+    // What was not taken of the request would hold the end back; a reset does not wait.
+    ErrorOf ignored;
+    socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+    socket_.close(ignored);
+  }
+  if (end && sink_ != nullptr && parser_.keep_alive() && !early_)
+    client_->keep(call_.origin.authority, std::move(socket_));
   client_->calls.erase(id_);
   if (sink_ != nullptr) std::exchange(sink_, nullptr)->on_end(std::move(end));
 }

@@ -21,6 +21,7 @@ struct HttpCall {
   std::shared_ptr<const std::string> body;   // null: none
   std::uint32_t head_timeout_ms = 0;         // from being connected to the answer's whole header; 0: no bound
   std::uint32_t idle_timeout_ms = 0;         // between two pieces of the answer; 0: no bound
+  std::uint32_t total_timeout_ms = 0;        // from the start to the end; 0: no bound
 };
 
 struct HttpAnswerHead {
@@ -36,7 +37,8 @@ class HttpAnswerSink {
   virtual void on_head(const HttpAnswerHead& head) = 0;
   virtual void on_body(std::string_view bytes) = 0;  // without the framing of chunks
   // The last call, exactly once unless cancelled. kUnavailable: not connected, or broken off (before on_head: nothing
-  // of an answer came); kTimeout: a bound of the call; kCorrupt: not HTTP.
+  // of an answer came); kTimeout: a bound of the call; kCorrupt: not HTTP; kExhausted: this process has no more
+  // descriptors or ports, whatever the server is like.
   virtual void on_end(Result<void> end) = 0;
 };
 

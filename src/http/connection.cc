@@ -59,14 +59,14 @@ class Exchange final : public HttpExchange {
 
  private:
   friend class Connection;
-  bool is_open() const { return connection_ != nullptr && !ended_; }
+  bool is_open() const { return connection_ != nullptr && !ended_ && !overflowed_; }
   void wake();
   Connection* connection_;  // null once the connection is gone
   const HttpRequest request_;
   const std::uint64_t pending_bytes_max_;
   std::string pending_;  // ready to send
   std::string body_;     // of a stream: waits for its chunk frame, so that events coalesce into one chunk a write
-  bool begun_ = false, ended_ = false, chunked_ = false, close_ = false, aborted_ = false;
+  bool begun_ = false, ended_ = false, chunked_ = false, close_ = false, aborted_ = false, overflowed_ = false;
   bool events_ = false, between_events_ = false;  // a comment may stand here
 };
 
@@ -88,6 +88,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   asio::awaitable<void> refuse(HttpResponse response);  // answers and closes after a moment of reading on
   asio::awaitable<bool> answer();                       // false: close
   asio::awaitable<bool> send(std::string_view bytes);
+  asio::awaitable<bool> send_patiently(std::string_view bytes);
   void late();
   void watch();  // for the end of the client while its answer is made
   void watched();
@@ -138,7 +139,10 @@ void Exchange::begin_stream(HttpStreamHead head) {
 
 void Exchange::write(std::string_view bytes) {
   if (!is_open() || bytes.empty()) return;
-  if (body_.size() + bytes.size() > pending_bytes_max_) return connection_->overflow();
+  if (body_.size() + bytes.size() > pending_bytes_max_) {
+    overflowed_ = true;  // what follows must not close the gap
+    return connection_->overflow();
+  }
   body_ += bytes;
   // What passes through may be cut anywhere; "\n\n" cut in two is seen as no end, which is safe.
   between_events_ = events_ && bytes.ends_with("\n\n");
@@ -291,6 +295,17 @@ awaitable<bool> Connection::send(std::string_view bytes) {
   co_return !error && !closed_;
 }
 
+// As long as the client takes something now and then.
+awaitable<bool> Connection::send_patiently(std::string_view bytes) {
+  ErrorOf error;
+  while (!bytes.empty() && !error && !closed_) {
+    watchdog_.arm(shared_.config.write_timeout_ms);
+    bytes.remove_prefix(co_await socket_.async_write_some(asio::buffer(bytes.data(), bytes.size()),
+                                                          asio::redirect_error(asio::use_awaitable, error)));
+  }
+  co_return !error && !closed_;
+}
+
 // The client may still be sending: closing now would reset the connection and take our answer with it. So the rest is
 // read and thrown away for a moment.
 awaitable<void> Connection::refuse(HttpResponse response) {
@@ -368,8 +383,7 @@ awaitable<bool> Connection::answer() {
       co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
       continue;
     }
-    watchdog_.arm(shared_.config.write_timeout_ms);
-    const bool sent = co_await send(sending);
+    const bool sent = co_await send_patiently(sending);
     watchdog_.disarm();
     if (!sent) cut(GoneReason::kClosed);
     if (last) break;

@@ -1,4 +1,4 @@
-// One connection: reads a request, admits it, answers it, again. For http_server.cc only. I/O thread.
+// One connection: reads a request, admits it, answers it, again. For server.cc only. I/O thread.
 #pragma once
 
 #include <cstdint>

@@ -25,11 +25,13 @@ class AnswerParser final : public http::basic_parser<false> {
   void on_request_impl(http::verb, Text, Text, int, ErrorOf&) override {}
   void on_response_impl(int code, Text, int, ErrorOf&) override { head.status = code; }
   void on_field_impl(http::field field, Text name, Text value, ErrorOf&) override {
+    if (whole_) return;  // a trailer: nobody asked for it
     codings += field == http::field::transfer_encoding ? 1 : 0;
     lengths += field == http::field::content_length ? 1 : 0;
     head.headers.emplace_back(std::string(view(name)), std::string(view(value)));
   }
   void on_header_impl(ErrorOf&) override {
+    whole_ = true;
     if (const auto length = content_length()) head.body_bytes = *length;
   }
   void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorOf&) override {}
@@ -43,6 +45,7 @@ class AnswerParser final : public http::basic_parser<false> {
     return bytes.size();
   }
   void on_finish_impl(ErrorOf&) override {}
+  bool whole_ = false;  // the header
 };
 
 }  // namespace

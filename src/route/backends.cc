@@ -13,7 +13,7 @@ class Backends::Check final : public HttpAnswerSink {
     HttpCall call;
     call.origin = owner_.origin(id_);
     call.target = "/health";
-    call.head_timeout_ms = call.idle_timeout_ms = owner_.config_.health_timeout_ms;
+    call.total_timeout_ms = owner_.config_.health_timeout_ms;
     status_ = 0;
     call_ = owner_.client_.start(std::move(call), *this);
   }
@@ -34,6 +34,7 @@ class Backends::Check final : public HttpAnswerSink {
     call_ = 0;
     const bool good = end && status_ == 200;
     timer_.start(std::int64_t{owner_.config_.health_interval_ms} * 1000, [this] { start(); });
+    if (!end && end.error().code == ErrorCode::kExhausted) return owner_.tell_exhausted(end.error());
     owner_.check_ended(id_, good, end ? "/health says " + std::to_string(status_) : end.error().detail);
   }
 
@@ -95,6 +96,7 @@ void Backends::request_ended(BackendId id) { probe_.inflight(id, --backends_[id]
 
 void Backends::request_not_taken(BackendId id, const Error& why) {
   const bool was_up = is_up(id);
+  if (why.code == ErrorCode::kExhausted) return tell_exhausted(why);
   // One that is only slow is left to its checks.
   if (why.code != ErrorCode::kTimeout) backends_[id]->health.request_not_taken();
   tell(id, was_up, why.detail);
@@ -105,6 +107,10 @@ void Backends::check_ended(BackendId id, bool succeeded, const std::string& why)
   BackendHealth& health = backends_[id]->health;
   succeeded ? health.check_succeeded() : health.check_failed();
   tell(id, was_up, why);
+}
+
+void Backends::tell_exhausted(const Error& why) {
+  log_.error("route.router.exhausted", {{"why", why.detail}, {"remedy", "raise the limit on open files"}});
 }
 
 void Backends::tell(BackendId id, bool was_up, const std::string& why) {

@@ -42,6 +42,7 @@ class Backends {
   class Check;
   struct Backend;
   void check_ended(BackendId id, bool succeeded, const std::string& why);
+  void tell_exhausted(const Error& why);  // this router's own want, no backend's fault
   void tell(BackendId id, bool was_up, const std::string& why);
 
   const RouterConfig& config_;

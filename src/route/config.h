@@ -37,7 +37,7 @@ struct RouterConfig {
             "Bearer key for the backends; without it the client's own is passed on, unless this router checked it");
     v.field("retries_max", &C::retries_max, "other backends tried when one took no request or gave no answer");
     v.field("connect_timeout_ms", &C::connect_timeout_ms, "to connect to a backend");
-    v.field("head_timeout_ms", &C::head_timeout_ms, "from the request to the first byte of its answer");
+    v.field("head_timeout_ms", &C::head_timeout_ms, "from the request to the whole header of its answer");
     v.field("idle_timeout_ms", &C::idle_timeout_ms, "between two pieces of an answer");
     v.field("health_interval_ms", &C::health_interval_ms, "between two checks of a backend's /health");
     v.field("health_timeout_ms", &C::health_timeout_ms, "for the answer to a check");

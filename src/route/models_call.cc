@@ -75,7 +75,7 @@ bool ModelsCall::start() {
         !authorization.empty()) {
       call.headers.emplace_back("Authorization", std::move(authorization));
     }
-    call.head_timeout_ms = call.idle_timeout_ms = shared_.config.health_timeout_ms;
+    call.total_timeout_ms = shared_.config.health_timeout_ms;
     parts_.push_back(std::make_unique<Part>(*this));
     ++waiting_;
     parts_.back()->call = shared_.client.start(std::move(call), *parts_.back());

@@ -1,5 +1,6 @@
 #include "route/proxy_call.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "http/headers.h"
@@ -9,7 +10,7 @@ namespace cairn {
 namespace {
 
 // A slow reader's answer waits at its backend, not here.
-constexpr std::size_t kPauseBytes = 256 * 1024;
+constexpr std::uint64_t kPauseBytes = 256 * 1024;
 
 }  // namespace
 
@@ -23,7 +24,7 @@ ProxyCall::ProxyCall(ProxyShared& shared, std::shared_ptr<HttpExchange> exchange
       ended_(std::move(ended)),
       body_(std::make_shared<const std::string>(exchange_->request().body)) {
   exchange_->on_gone = [this](GoneReason why) {
-    if (asking_) shared_.probe.cancelled(tried_.back());
+    if (asking_ && why == GoneReason::kClosed) shared_.probe.cancelled(tried_.back());
     if (why == GoneReason::kStopping) end_early("the router stopped in the middle of this answer");
     finish();
   };
@@ -109,7 +110,7 @@ bool ProxyCall::ask_another_instead() {
 
 void ProxyCall::on_body(std::string_view bytes) {
   exchange_->write(bytes);
-  if (!paused_ && exchange_->waiting_bytes() > kPauseBytes) {
+  if (!paused_ && exchange_->waiting_bytes() > std::min(kPauseBytes, shared_.stream_pending_bytes_max / 2)) {
     paused_ = true;
     shared_.client.pause(call_);
   }
@@ -133,6 +134,11 @@ void ProxyCall::gave_no_answer(const Error& why) {
   shared_.backends.request_not_taken(silent, why);
   // One that took too long may be computing still: another one would only start over, later.
   const bool late = why.code == ErrorCode::kTimeout;
+  if (why.code == ErrorCode::kExhausted) {
+    shared_.probe.refused("exhausted");
+    exchange_->respond(error_response(exchange_->request(), http_error(503, "the router is out of connections")));
+    return finish();
+  }
   if (!late && tried_.size() <= shared_.config.retries_max && ask_one()) {
     return shared_.probe.retried(silent, why.code == ErrorCode::kCorrupt ? "not HTTP" : "no answer");
   }

@@ -20,6 +20,7 @@ struct ProxyShared {
   Backends& backends;
   RouteProbe& probe;
   const Clock& clock;
+  std::uint64_t stream_pending_bytes_max;  // of the HTTP endpoint
 };
 
 // What a backend gets as Authorization: the router's key for it, else the client's; empty: nothing.

@@ -1,5 +1,6 @@
 #include "route/router.h"
 
+#include <algorithm>
 #include <map>
 
 #include "http/api_error.h"
@@ -13,8 +14,26 @@
 namespace cairn {
 namespace {
 
+// A segment that another reader of the path would resolve: "..", "%2e", "//".
+bool has_odd_segment(const std::string& path) {
+  for (std::size_t at = 0; at != std::string::npos;) {
+    const std::size_t end = path.find('/', at + 1);
+    std::string segment = path.substr(at + 1, end == std::string::npos ? end : end - at - 1);
+    for (std::size_t dot = 0; (dot = segment.find('%', dot)) != std::string::npos; ++dot) {
+      if (equals_ignoring_case(std::string_view(segment).substr(dot, 3), "%2e")) segment.replace(dot, 3, ".");
+    }
+    if (segment == "." || segment == "..") return true;
+    if (segment.empty() && end != std::string::npos) return true;
+    at = end;
+  }
+  return false;
+}
+
 // Only what clients of the API call is passed on: engines have other routes, for their operators.
 bool is_passed_on(const std::string& path) {
+  static constexpr std::string_view kOperators[] = {"/v1/load_lora_adapter", "/v1/unload_lora_adapter"};
+  if (has_odd_segment(path) || std::find(std::begin(kOperators), std::end(kOperators), path) != std::end(kOperators))
+    return false;
   return path.starts_with("/v1/") || path == "/tokenize" || path == "/detokenize" || path == "/version";
 }
 
@@ -29,7 +48,7 @@ struct Router::Impl final : HttpService {
         probe(deps.metrics, settings.backends),
         client(loop, {.connect_timeout_ms = settings.connect_timeout_ms}),
         backends(config, loop, client, probe, deps.log),
-        shared{config, client, backends, probe, deps.clock} {}
+        shared{config, client, backends, probe, deps.clock, http_settings.stream_pending_bytes_max} {}
 
   std::optional<HttpResponse> admit(HttpRequest& head) override;
   void handle(std::shared_ptr<HttpExchange> exchange) override;

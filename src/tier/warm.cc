@@ -109,6 +109,7 @@ std::vector<KvBlockId> youngest_blocks(const std::string& directory, const Store
     std::error_code error;
     fs::recursive_directory_iterator entry(fs::path(directory) / path.shard_directory(shard),
                                            fs::directory_options::skip_permission_denied, error);
+    // A directory that vanishes under the walk ends it: what was found so far is good.
     for (; !error && entry != fs::recursive_directory_iterator() && !clock.passed(deadline); entry.increment(error)) {
       std::error_code gone;
       const bool plain = fs::is_regular_file(entry->symlink_status(gone));

@@ -145,8 +145,16 @@ def test_size_reproduces_known_figures():
     assert json.loads(done.stdout)["kv_bytes_per_token"] == 327680
 
 
+def test_what_a_model_is_and_what_its_tokens_cost(small_model):
+    done = cairn("model", "info", small_model)
+    assert done.returncode == 0, done.stderr
+    # layers x (K and V) x KV heads x head size x bytes of bf16
+    assert f"KV per token   {4 * 2 * 2 * 32 * 2} bytes (chunk of 256: 256.0 KiB)" in done.stdout, done.stdout
+
+
 def test_every_verb_has_a_help_page():
     for verb in [[], ["serve"], ["bench"], ["bench", "tier"], ["bench", "engine"], ["model"], ["model", "import"], ["model", "init"],
-                 ["model", "info"], ["size"], ["config"], ["config", "show"]]:
+                 ["model", "info"], ["size"], ["config"], ["config", "show"],
+                 ["route"], ["bench", "route"], ["bench", "multi-round-qa"], ["bench", "scenarios"]]:
         done = cairn(*verb, "--help")
         assert done.returncode == 0 and len(done.stdout) > 100, verb

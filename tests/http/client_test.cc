@@ -2,6 +2,8 @@
 #include "http/client.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "support/gate.h"
 #include "support/scripted_server.h"
@@ -176,6 +178,71 @@ TEST(HttpClient, SilenceEndsAtTheCallsBounds) {
   ASSERT_FALSE(some.end);
   EXPECT_EQ(some.end.error().code, ErrorCode::kTimeout);
   EXPECT_EQ(some.body, "x");
+}
+
+TEST(HttpClient, AnAnswerThatComesBeforeTheRequestIsWholeCounts) {
+  ScriptedServer server([](ServedConnection& connection) {
+    connection.read_head();
+    connection.answer("too large", "HTTP/1.1 413 Payload Too Large\r\n");
+    if (connection.number() == 0) connection.until_closed_without_reading();  // else: closes with the body unread
+  });
+  for (int i = 0; i < 2; ++i) {
+    HttpCall call = call_to(server);
+    call.method = "POST";
+    call.body = std::make_shared<const std::string>(30'000'000, 'x');
+    const Collected answer = ask(call);
+    ASSERT_TRUE(answer.end) << answer.end.error().detail;
+    EXPECT_EQ(answer.head.status, 413);
+    EXPECT_EQ(answer.body, "too large");
+  }
+}
+
+TEST(HttpClient, AnAnswerThatDribblesEndsAtTheTotalBound) {
+  ScriptedServer server([](ServedConnection& connection) {
+    connection.read_request();
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
+    while (connection.send("x")) {
+    }
+  });
+  HttpCall call = call_to(server);
+  call.idle_timeout_ms = 10'000;
+  call.total_timeout_ms = 30;
+  const Collected answer = ask(call);
+  ASSERT_FALSE(answer.end);
+  EXPECT_EQ(answer.end.error().code, ErrorCode::kTimeout);
+  EXPECT_THAT(answer.end.error().detail, testing::HasSubstr("no whole answer within 30 ms"));
+}
+
+TEST(HttpClient, WithoutDescriptorsItIsNotTheServersFault) {
+  ScriptedServer server([](ServedConnection& connection) {
+    connection.read_request();
+    connection.answer("x");
+  });
+  HttpLoop loop;
+  HttpClient client(loop, {});
+  LoopTimer first(loop);  // the loop's own descriptors are made
+  first.start(1, [&] { loop.stop(); });
+  loop.run();
+  loop.restart();
+  struct Limited {
+    Limited() {
+      ::getrlimit(RLIMIT_NOFILE, &before);
+      const int next = ::dup(0);
+      ::close(next);
+      const rlimit none{static_cast<rlim_t>(next), before.rlim_max};
+      ::setrlimit(RLIMIT_NOFILE, &none);
+    }
+    ~Limited() { ::setrlimit(RLIMIT_NOFILE, &before); }
+    rlimit before{};
+  };
+  Collected answer(loop);
+  {
+    const Limited limited;
+    client.start(call_to(server), answer);
+    loop.run();
+  }
+  ASSERT_FALSE(answer.end);
+  EXPECT_EQ(answer.end.error().code, ErrorCode::kExhausted) << answer.end.error().detail;
 }
 
 TEST(HttpClient, ACancelledCallClosesItsConnectionAndIsNotHeardOfAgain) {

@@ -97,6 +97,16 @@ TEST(HttpResponseParser, AHeadIsAnsweredWithoutItsBody) {
   }
 }
 
+TEST(HttpResponseParser, ATrailerIsNoHeader) {
+  const std::string bytes =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Trailer: t\r\n\r\n";
+  for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
+    const Parsed parsed = parse(bytes, piece);
+    EXPECT_EQ(parsed.state, State::kDone) << piece;
+    EXPECT_EQ(parsed.head.headers.size(), 1u) << piece;
+  }
+}
+
 TEST(HttpResponseParser, AConnectionThatWillCloseIsNotKept) {
   EXPECT_FALSE(parse("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", 50).keep_alive);
   EXPECT_TRUE(parse("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", 50).keep_alive);

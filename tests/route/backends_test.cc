@@ -47,9 +47,16 @@ TEST(Backends, OneThatDoesNotAnswerItsCheckIsLeftOut) {
     while (connection.send_chunk(std::string(8192, 'x'))) {
     }
   });
+  ScriptedServer dribbling([](ServedConnection& connection) {
+    connection.read_request();
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n");
+    connection.send("x");
+    connection.until_closed();
+  });
   RouterConfig config;
   config.health_interval_ms = config.health_timeout_ms = 10;
-  RunningRouter router({hanging.url(), endless.url()}, config);
+  RunningRouter router({hanging.url(), endless.url(), dribbling.url()}, config);
+  EXPECT_TRUE(router.wait_for_metric("cairn_route_backend_up{backend=\"" + dribbling.url() + "\"} 0"));
   EXPECT_TRUE(router.wait_for_metric("cairn_route_backend_up{backend=\"" + hanging.url() + "\"} 0"));
   EXPECT_TRUE(router.wait_for_metric("cairn_route_backend_up{backend=\"" + endless.url() + "\"} 0"));
 }

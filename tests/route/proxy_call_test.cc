@@ -181,6 +181,20 @@ TEST(ProxyCall, ASlowReadersAnswerWaitsAtItsBackend) {
   EXPECT_EQ(reply.body.back(), static_cast<char>('a' + (kPieces - 1) % 26));
 }
 
+TEST(ProxyCall, AReaderThatTakesALittleNowAndThenIsNotCut) {
+  ScriptedServer backend(healthy(
+      [](ServedConnection& connection, const std::string&) { return connection.answer(std::string(8'000'000, 'x')); }));
+  HttpConfig http;
+  http.stream_pending_bytes_max = 64 * 1024;  // the least: the backend is paused well before it
+  http.write_timeout_ms = 1000;
+  RunningRouter router({backend.url()}, {}, http);
+  SocketClient client(router.port(), 4096);
+  client.send(http_request("POST", "/v1/completions", "{}"));
+  const SocketReply reply = client.read_reply();
+  EXPECT_TRUE(reply.complete);
+  EXPECT_EQ(reply.body.size(), 8'000'000u);
+}
+
 TEST(ProxyCall, LimitsHoldBeforeABackendHearsOfARequest) {
   std::atomic<int> asked{0};
   ScriptedServer backend(healthy([&](ServedConnection& connection, const std::string&) {

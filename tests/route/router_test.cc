@@ -163,6 +163,10 @@ TEST(Router, OnlyTheApiPasses) {
     EXPECT_EQ(router.request("POST", path).body, "reached") << path;
   for (const char* path : {"/", "/sleep", "/reset_prefix_cache", "/v1", "/v2/x", "/collective_rpc"})
     EXPECT_EQ(router.request("POST", path).status, 404) << path;
+  for (const char* path : {"/v1/../metrics", "/v1/./x", "/v1/%2E%2e/metrics", "/v1/a/%2e", "/v1//sleep",
+                           "/v1/load_lora_adapter", "/v1/unload_lora_adapter"})
+    EXPECT_EQ(router.request("POST", path).status, 404) << path;
+  EXPECT_EQ(router.request("GET", "/v1/models/a%2Fb..c").body, "reached");
   for (const char* method : {"PUT", "PATCH", "TRACE", "HEAD"})
     EXPECT_EQ(router.request(method, "/v1/completions").status, 405) << method;
   EXPECT_EQ(router.request("POST", "/metrics").status, 405);

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -41,6 +42,16 @@ class ServedConnection {
       }
       if (!read_some()) return "";
     }
+  }
+  // The header alone; the body stays unread.
+  void read_head() {
+    while (received_.find("\r\n\r\n") == std::string::npos && read_some()) {
+    }
+  }
+  // Returns once the client has closed its end, whose bytes stay where they are.
+  void until_closed_without_reading() {
+    pollfd waiting{descriptor_, POLLRDHUP, 0};
+    ::poll(&waiting, 1, 20'000);
   }
   // False: the client has gone.
   bool send(std::string_view bytes) {
