@@ -98,8 +98,7 @@ TEST(HttpResponseParser, AHeadIsAnsweredWithoutItsBody) {
 }
 
 TEST(HttpResponseParser, ATrailerIsNoHeader) {
-  const std::string bytes =
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Trailer: t\r\n\r\n";
+  const std::string bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Trailer: t\r\n\r\n";
   for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
     const Parsed parsed = parse(bytes, piece);
     EXPECT_EQ(parsed.state, State::kDone) << piece;
