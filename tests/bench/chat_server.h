@@ -30,16 +30,11 @@ class ChatServer {
 
   explicit ChatServer(Planner planner)
       : planner_(std::move(planner)), server_([this](ServedConnection& connection) { serve(connection); }) {}
-  ~ChatServer() {
-    {
-      MutexLock lock(mutex_);
-      over_ = true;
-      changed_.notify_all();
-    }
-    server_.stop();
-  }
+  ~ChatServer() { stop(); }
   std::string base_url() const { return server_.url() + "/v1"; }
-  std::vector<ServedChat> chats() {  // warm-ups included
+  // All that it was asked, warm-ups included. It serves no more from then on: an answer is out before it is noted here.
+  std::vector<ServedChat> chats() {
+    stop();
     MutexLock lock(mutex_);
     return chats_;
   }
@@ -54,6 +49,14 @@ class ChatServer {
   }
 
  private:
+  void stop() {
+    {
+      MutexLock lock(mutex_);
+      over_ = true;
+      changed_.notify_all();
+    }
+    server_.stop();
+  }
   void serve(ServedConnection& connection) {
     for (std::string request; !(request = connection.read_request()).empty();) {
       const auto split = request.find("\r\n\r\n") + 4;
