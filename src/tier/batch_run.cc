@@ -83,13 +83,13 @@ void BatchRun::closed_one() {
 
 void BatchRun::cut(ErrorCode why, const char* detail) {
   note_error({why, detail});
-  std::vector<std::pair<Task*, Executor*>> tasks;
   {
+    // Under the lock a task that is named here has not been detached: it is not deleted, and its executor's end waits
+    // for it. One that was written off must not be named again.
     MutexLock lock(mutex_);
-    tasks = tasks_;
+    for (const auto& [task, executor] : tasks_) executor->abandon_thread_of(*task);
+    tasks_.clear();
   }
-  // By address only: a task that has ended meanwhile is not found among the running ones.
-  for (const auto& [task, executor] : tasks) executor->abandon_thread_of(*task);
   for (std::size_t row = 0; row < count_; ++row) finish(row, Outcome::kFailed, MissReason::kTimeout);
 }
 

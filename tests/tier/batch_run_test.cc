@@ -3,6 +3,7 @@
 #include "tier/batch_run.h"
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "tier/tier_world.h"
@@ -76,6 +77,51 @@ TEST_F(BatchRunTest, WorkersAndCutsRaceToExactlyOneReturn) {
     for (const BlockSlot& slot : work.slots) ASSERT_NE(slot.outcome, Outcome::kPending);
     ASSERT_EQ(queue.poll(), nullptr);
   }
+}
+
+// A cut asks the task's executor by its address; were the task let go meanwhile, both could be gone by then.
+class AskedExecutor final : public Executor {
+ public:
+  explicit AskedExecutor(std::function<void(Task&)> asked) : asked_(std::move(asked)) {}
+  bool submit(Task&) override { return true; }
+  std::uint32_t queued() const override { return 0; }
+  std::uint32_t stuck() const override { return 0; }
+  bool abandon_thread_of(Task& task) override {
+    asked_(task);
+    return true;
+  }
+
+ private:
+  std::function<void(Task&)> asked_;
+};
+
+TEST_F(BatchRunTest, ATaskStaysUntilTheCutHasAskedItsExecutorAndIsAskedForOnce) {
+  Work work(queue, Verb::kContains);
+  work.add(world.id(0));
+  work.batch.slots = work.slots;
+  const auto run = in_flight.enter(work.batch);
+  struct Nothing final : Task {
+    void run() noexcept override {}
+  } task;
+  std::atomic<bool> detached{false};
+  std::thread worker;
+  int asked = 0;
+  AskedExecutor executor([&](Task& named) {
+    EXPECT_EQ(&named, &task);
+    ++asked;
+    worker = std::thread([&] {
+      run->detach(task);
+      detached = true;
+    });
+    for (int i = 0; i < 2000 && !detached; ++i) std::this_thread::yield();
+    EXPECT_FALSE(detached);
+  });
+  run->attach(task, executor);
+  run->cut(ErrorCode::kTimeout, "test");
+  worker.join();
+  run->cut(ErrorCode::kTimeout, "test");
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(wait_for(queue), &work.batch);
 }
 
 TEST_F(BatchRunTest, DrainCutsWhatIsLateAndRefusesWhatComes) {
