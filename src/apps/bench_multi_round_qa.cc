@@ -1,5 +1,4 @@
 // cairn bench multi-round-qa: the published multi-round question answering workload against an OpenAI server.
-#include <signal.h>
 
 #include <atomic>
 #include <cstdio>
@@ -7,6 +6,7 @@
 #include <sstream>
 
 #include "apps/output.h"
+#include "apps/signals.h"
 #include "apps/verbs.h"
 #include "bench/qa_run.h"
 
@@ -113,17 +113,6 @@ constexpr const char* kExample =
     "--user-history-prompt 20000 --answer-len 100 --time 1200 --model Qwen/Qwen3-8B \\\n           "
     "--base-url http://localhost:8000/v1 --output summary.csv";
 
-std::atomic<bool> g_stop{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-void stop_at_signal() {
-  struct sigaction action = {};
-  action.sa_handler = [](int) { g_stop.store(true); };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one ends the process
-  for (const int number : {SIGINT, SIGTERM}) ::sigaction(number, &action, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-}
-
 Result<QaRunOptions> options_of(const WorkloadWords& words, const ServerWords& server, const OutputWords& output) {
   std::string missing;
   const auto need = [&missing](bool given, const char* flag) {
@@ -217,11 +206,11 @@ int run_bench_multi_round_qa(const VerbInput& input) {
     if (path.empty()) continue;
     if (const Result<void> writable = check_writable(path); !writable) return wrong_words(writable.error());
   }
-  stop_at_signal();
+  const std::atomic<bool>& stop = stop_at_signal();
   const SystemClock clock;
   Screen screen;
   const Result<QaReport> report = run_multi_round_qa(
-      *run, {clock, g_stop, [&](const QaProgress& progress) { screen.progress(to_line(progress), clock.now_us()); },
+      *run, {clock, stop, [&](const QaProgress& progress) { screen.progress(to_line(progress), clock.now_us()); },
              [&](const std::string& line) { screen.line(line); }});
   screen.clear();
   if (!report) return fail(report.error());

@@ -1,5 +1,4 @@
 // cairn bench scenarios FILE.yaml: a fleet of our own under the multi-round QA workload, context lengths by tiers.
-#include <signal.h>
 
 #include <atomic>
 #include <cstdio>
@@ -10,6 +9,7 @@
 #include "apps/machine.h"
 #include "apps/output.h"
 #include "apps/serve_options.h"
+#include "apps/signals.h"
 #include "apps/verbs.h"
 #include "bench/calibrate.h"
 #include "bench/demo_plan.h"
@@ -38,21 +38,6 @@ constexpr const char* kAbout =
     "Answers to the same question of the same user must be the same in every scenario. Exit status: 0 when all\n"
     "cells ran and answers were equal, 1 when not, 2 when the words are wrong, 130 after Ctrl-C, which leaves a\n"
     "report of what there is.";
-
-std::atomic<bool> g_stop{false};
-std::atomic<int> g_signal{0};
-static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
-
-void stop_at_signal() {
-  struct sigaction action = {};
-  action.sa_handler = [](int number) {
-    g_signal.store(number);
-    g_stop.store(true);
-  };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one ends the process, and with it its children
-  for (const int number : {SIGINT, SIGTERM}) ::sigaction(number, &action, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-}
 
 Result<PlanFigures> figures_of(const ScenarioPlan& plan) {
   // About what a thread computes: only a guess of the time that a seed takes depends on it.
@@ -176,7 +161,7 @@ int report_run(const ScenarioPlan& plan, const WorkDirectory& work, const Scenar
     std::printf("  logs: %s\n", work.logs().c_str());
   }
   if (!written) return fail(written.error());
-  if (results.interrupted) return 128 + g_signal.load();
+  if (results.interrupted) return stopped_status();
   return good ? 0 : 1;
 }
 
@@ -184,7 +169,7 @@ int report_run(const ScenarioPlan& plan, const WorkDirectory& work, const Scenar
 struct Bench {
   explicit Bench(const Variables& variables)
       : deps{clock,
-             g_stop,
+             stop_at_signal(),
              std::filesystem::read_symlink("/proc/self/exe").string(),
              environment_of(variables),
              [this](const std::string& line) { screen.progress(line, clock.now_us()); },
@@ -205,7 +190,7 @@ int end_early(const ScenarioPlan& plan, const WorkDirectory& work, Bench& bench,
   bench.screen.clear();
   if (!plan.keep_logs) work.remove_all();
   fail(error);
-  return g_stop.load() ? 128 + g_signal.load() : 1;
+  return stopped_status() != 0 ? stopped_status() : 1;
 }
 
 Result<ScenarioResults> run_plan(const ScenarioPlan& plan, const WorkDirectory& work, const ScenarioResults& heading,
@@ -223,7 +208,6 @@ Result<WorkDirectory> open_work(const ScenarioPlan& plan) {
 
 int run(const ScenarioPlan& plan, const std::string& file, const Variables& variables) {
   Bench bench(variables);
-  stop_at_signal();
   const Result<WorkDirectory> work = open_work(plan);
   if (!work) return fail(work.error());
   const Result<ScenarioResults> results = run_plan(plan, *work, heading_of(plan, file, bench.clock), bench);
@@ -276,7 +260,6 @@ Result<ScenarioPlan> decide_demo(const ScenarioPlan& words, const WorkDirectory&
 
 int run_demo(const ScenarioPlan& words, const Variables& variables) {
   Bench bench(variables);
-  stop_at_signal();
   const Result<PlanFigures> figures = figures_of(words);
   if (!figures) return wrong_words(figures.error());
   const Result<WorkDirectory> work = open_work(words);

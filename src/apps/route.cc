@@ -13,7 +13,7 @@ int route(const HttpConfig& http, const RouterConfig& config) {
   const SystemClock clock;
   const std::unique_ptr<Metrics> metrics = make_metrics();
   const std::unique_ptr<Log> log = make_stderr_log(LogLevel::kWarning);
-  const Result<std::unique_ptr<Router>> router = Router::bind(http, config, {clock, *metrics, *log, CAIRN_VERSION});
+  const Result<std::unique_ptr<Router>> router = Router::bind(http, config, {clock, *metrics, *log});
   if (!router) return fail(router.error());
   std::printf("cairn: %s before %zu backends, %s\n", (*router)->url().c_str(), config.backends.size(),
               std::string(to_string(config.policy)).c_str());

@@ -3,6 +3,27 @@
 #include <unistd.h>
 
 namespace cairn {
+namespace {
+
+std::atomic<bool> g_stop{false};
+std::atomic<int> g_status{0};
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
+
+}  // namespace
+
+const std::atomic<bool>& stop_at_signal() {
+  struct sigaction action = {};
+  action.sa_handler = [](int number) {
+    g_status.store(128 + number);
+    g_stop.store(true);
+  };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  for (const int number : {SIGINT, SIGTERM}) ::sigaction(number, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  return g_stop;
+}
+
+int stopped_status() { return g_status.load(); }
 
 SignalThread::SignalThread() {
   ::signal(SIGPIPE, SIG_IGN);

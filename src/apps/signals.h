@@ -28,4 +28,9 @@ class SignalThread {
   std::thread thread_;
 };
 
+// For a program that looks at a flag now and then and starts others, which must not inherit blocked signals: the first
+// SIGINT or SIGTERM sets the flag, the second ends the process, and with it its children. Call once.
+const std::atomic<bool>& stop_at_signal();
+int stopped_status();  // as SignalThread::exit_status
+
 }  // namespace cairn

@@ -49,12 +49,6 @@ std::unique_ptr<Tier> wrapped(std::unique_ptr<Tier> tier, const ThrottledConfig&
   return std::make_unique<MeteredTier>(std::move(tier), deps.clock, deps.metrics, std::move(name));
 }
 
-std::uint64_t largest_block(const BlockLayout& layout) {
-  std::uint64_t bytes = 0;
-  for (std::uint32_t shard = 0; shard < layout.cells(); ++shard) bytes = std::max(bytes, layout.block_bytes(shard));
-  return bytes;
-}
-
 // Two ways to the same directory would be two tiers that write the same files.
 Result<void> refuse_twice(const std::string& path, std::vector<struct stat>& opened) {
   struct stat status{};
@@ -137,7 +131,7 @@ Result<OpenedTiers> open_tiers(const ServeWords& words, std::uint64_t ram_bytes,
     CAIRN_TRY_VOID(check_memory("ram_bytes", ram_bytes));
     CAIRN_TRY(const BlockLayout layout, BlockLayout::make(opened.identity.layout));
     CAIRN_TRY(std::unique_ptr<Tier> ram,
-              RamTier::open({.capacity_bytes = ram_bytes}, largest_block(layout), {deps.clock, deps.log}));
+              RamTier::open({.capacity_bytes = ram_bytes}, layout.block_bytes_max(), {deps.clock, deps.log}));
     if (!words.warm_from.empty()) CAIRN_TRY_VOID(warm_up(words.warm_from, *ram, ram_bytes, opened, layout, deps));
     opened.fastest_first.insert(opened.fastest_first.begin(), wrapped(std::move(ram), {}, 0, deps));
     opened.descriptions.insert(opened.descriptions.begin(), "ram " + format_bytes(ram_bytes));

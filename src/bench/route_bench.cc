@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/qa_summary.h"
 #include "http/client.h"
 #include "http/refusal.h"
 #include "http/server.h"
@@ -116,7 +117,7 @@ struct Fleet {
     CAIRN_TRY(fleet->server, HttpServer::bind(fleet->loop, http, fleet->source, clock));
     RouterConfig config;
     config.backends = {fleet->server->url()};
-    CAIRN_TRY(fleet->router, Router::bind(http, config, {clock, *fleet->metrics, null_log(), "bench"}));
+    CAIRN_TRY(fleet->router, Router::bind(http, config, {clock, *fleet->metrics, null_log()}));
     Fleet& started = *fleet;
     fleet->serving.emplace([&started] { (void)started.server->run(); }, [&started] { started.server->stop(); });
     fleet->routing.emplace([&started] { (void)started.router->serve(started.stop.get_token()); },
@@ -172,13 +173,6 @@ HttpCall call_to(const std::string& url, const std::string& path, const std::sha
   return call;
 }
 
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 Result<void> measure_latency(const RouteBenchOptions& options, const Clock& clock, RouteBenchReport& report) {
   CAIRN_TRY(const auto fleet, Fleet::start(options, clock));
   const auto body = std::make_shared<const std::string>(options.body_bytes, 'x');
@@ -203,9 +197,9 @@ Result<void> measure_latency(const RouteBenchOptions& options, const Clock& cloc
     times[1].push_back(now_us[1]);
     added.push_back(now_us[1] - now_us[0]);
   }
-  report.direct_us = median(times[0]);
-  report.routed_us = median(times[1]);
-  report.added_us = median(added);
+  report.direct_us = spread_of(times[0]).p50.value_or(0);
+  report.routed_us = spread_of(times[1]).p50.value_or(0);
+  report.added_us = spread_of(added).p50.value_or(0);
   return {};
 }
 

@@ -11,11 +11,6 @@ namespace {
 
 constexpr double kNoise = 0.03;  // a smaller difference is none in words
 
-std::optional<double> median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return percentile(values, 50);
-}
-
 std::optional<double> finite(const std::optional<double>& value) {
   return value && std::isfinite(*value) ? value : std::nullopt;
 }
@@ -158,7 +153,7 @@ ScenarioPoint point_of(const ScenarioResults& results, const std::string& scenar
     if (point.ttft_s) ttfts.push_back(*point.ttft_s);
     if (point.decode) decodes.push_back(*point.decode);
   }
-  return {cells, median(std::move(speeds)), median(std::move(ttfts)), median(std::move(decodes))};
+  return {cells, spread_of(std::move(speeds)).p50, spread_of(std::move(ttfts)).p50, spread_of(std::move(decodes)).p50};
 }
 
 const ScenarioCell* find_cell(const ScenarioResults& results, const std::string& scenario, std::uint32_t context_words,

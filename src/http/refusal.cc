@@ -30,8 +30,10 @@ void name_request(HttpRequest& head) {
   if (!is_echoable(head.request_id)) head.request_id = random_name("req-");
 }
 
+HttpHeaders request_id_header(const HttpRequest& request) { return {{"X-Request-Id", request.request_id}}; }
+
 HttpResponse error_response(const HttpRequest& request, const ApiError& error) {
-  HttpResponse response{error.status, to_json(error), "application/json", {{"X-Request-Id", request.request_id}}};
+  HttpResponse response{error.status, to_json(error), "application/json", request_id_header(request)};
   if (error.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   if (error.status == 429 || error.status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;

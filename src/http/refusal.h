@@ -13,6 +13,8 @@ namespace cairn {
 std::string random_name(const char* prefix);
 // The client's own X-Request-Id where it can be repeated in a header or a log line; else a new one.
 void name_request(HttpRequest& head);
+// What every answer carries, and every call to a backend: X-Request-Id.
+HttpHeaders request_id_header(const HttpRequest& request);
 
 // With the request's name, and what its status asks for (WWW-Authenticate, Retry-After).
 HttpResponse error_response(const HttpRequest& request, const ApiError& error);

@@ -184,6 +184,12 @@ std::uint64_t BlockLayout::block_bytes(std::uint32_t shard) const {
   return page_stride(cell(shard)) * pages_per_chunk();
 }
 
+std::uint64_t BlockLayout::block_bytes_max() const {
+  std::uint64_t most = 0;
+  for (std::uint32_t shard = 0; shard < cells_; ++shard) most = std::max(most, block_bytes(shard));
+  return most;
+}
+
 std::uint64_t BlockLayout::offset(const KvRange& range, std::uint32_t layer, std::uint32_t plane,
                                   std::uint32_t head) const {
   CAIRN_CHECK(layer >= range.layer_begin && layer < range.layer_end, "layer outside the range");

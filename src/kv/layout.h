@@ -72,6 +72,7 @@ class BlockLayout {
   std::uint64_t page_bytes(const KvRange& range) const;   // dense bytes of one page
   std::uint64_t page_stride(const KvRange& range) const;  // rounded up to 4096
   std::uint64_t block_bytes(std::uint32_t shard) const;   // raw_bytes of the shard's block: pages × stride
+  std::uint64_t block_bytes_max() const;                  // of all shards
   // Byte offset inside a page of `range` of the [token][dim] tile of (layer, plane, head); layer and head absolute.
   std::uint64_t offset(const KvRange& range, std::uint32_t layer, std::uint32_t plane, std::uint32_t head) const;
 

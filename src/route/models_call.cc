@@ -70,7 +70,7 @@ bool ModelsCall::start() {
     HttpCall call;
     call.origin = shared_.backends.origin(id);
     call.target = "/v1/models";
-    call.headers = {{"X-Request-Id", exchange_->request().request_id}};
+    call.headers = request_id_header(exchange_->request());
     if (std::string authorization = backend_authorization(shared_.config, exchange_->request());
         !authorization.empty()) {
       call.headers.emplace_back("Authorization", std::move(authorization));
@@ -89,11 +89,10 @@ void ModelsCall::part_ended() {
   for (const auto& part : parts_) {
     if (part->good) bodies.push_back(std::move(part->body));
   }
-  const HttpHeaders headers = {{"X-Request-Id", exchange_->request().request_id}};
   if (bodies.empty()) {
     exchange_->respond(error_response(exchange_->request(), http_error(502, "no backend answered with its models")));
   } else {
-    exchange_->respond({200, merge_models(bodies), "application/json", headers});
+    exchange_->respond({200, merge_models(bodies), "application/json", request_id_header(exchange_->request())});
   }
   const auto told = ended_;
   told();

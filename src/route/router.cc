@@ -18,10 +18,7 @@ namespace {
 bool has_odd_segment(const std::string& path) {
   for (std::size_t at = 0; at != std::string::npos;) {
     const std::size_t end = path.find('/', at + 1);
-    std::string segment = path.substr(at + 1, end == std::string::npos ? end : end - at - 1);
-    for (std::size_t dot = 0; (dot = segment.find('%', dot)) != std::string::npos; ++dot) {
-      if (equals_ignoring_case(std::string_view(segment).substr(dot, 3), "%2e")) segment.replace(dot, 3, ".");
-    }
+    const std::string segment = percent_decoded(path.substr(at + 1, end == std::string::npos ? end : end - at - 1));
     if (segment == "." || segment == "..") return true;
     if (segment.empty() && end != std::string::npos) return true;
     at = end;
@@ -103,7 +100,7 @@ HttpResponse Router::Impl::health(const HttpRequest& request) const {
   const std::string text = "{\"status\":\"" + std::string(up ? "ok" : "no backend is up") +
                            "\",\"backends_up\":" + std::to_string(backends.up()) +
                            ",\"backends\":" + std::to_string(backends.size()) + "}";
-  return {up ? 200 : 503, text, "application/json", {{"X-Request-Id", request.request_id}}};
+  return {up ? 200 : 503, text, "application/json", request_id_header(request)};
 }
 
 template <class Call>
@@ -122,10 +119,7 @@ void Router::Impl::handle(std::shared_ptr<HttpExchange> exchange) {
   const HttpRequest& request = exchange->request();
   if (request.path == "/health") return exchange->respond(health(request));
   if (request.path == "/metrics") {
-    return exchange->respond({200,
-                              deps.metrics.expose(),
-                              "text/plain; version=0.0.4; charset=utf-8",
-                              {{"X-Request-Id", request.request_id}}});
+    return exchange->respond({200, deps.metrics.expose(), std::string(kExpositionType), request_id_header(request)});
   }
   if (request.path == "/v1/models") return pass_on(std::move(exchange), models);
   pass_on(std::move(exchange), proxied);

@@ -20,7 +20,6 @@ struct RouterDeps {
   const Clock& clock;
   Metrics& metrics;
   Log& log;
-  std::string version;
 };
 
 class Router {

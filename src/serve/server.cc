@@ -15,30 +15,10 @@
 namespace cairn {
 namespace {
 
-// "a%2Fb" -> "a/b"; what is no escape stays as it is.
-std::string percent_decoded(std::string_view text) {
-  const auto digit = [](char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-  };
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
-    decoded += escape ? static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2])) : text[i];
-    if (escape) i += 2;
-  }
-  return decoded;
-}
-
 bool is_json(std::string_view content_type) {
-  static constexpr std::string_view kJson = "application/json";
   std::string_view type = content_type.substr(0, content_type.find(';'));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
-  return type.size() == kJson.size() && std::equal(kJson.begin(), kJson.end(), type.begin(), [](char a, char b) {
-           return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b);
-         });
+  return equals_ignoring_case(type, "application/json");
 }
 
 }  // namespace
@@ -75,7 +55,6 @@ struct Server::Impl final : HttpService {
     return {deps.tokenizer, deps.render_chat, generator.limits(), prompt_bytes_max,
             deps.clock.unix_time_us() / 1'000'000};
   }
-  static HttpHeaders echo(const HttpRequest& request) { return {{"X-Request-Id", request.request_id}}; }
   void take_mail();
   void sequence_ended(const std::string& tenant);
 
@@ -109,7 +88,8 @@ std::optional<HttpResponse> Server::Impl::admit(HttpRequest& head) {
       return refusal(head, http_error(401, "a valid API key is needed: Authorization: Bearer KEY"), "unauthenticated");
     head.tenant = std::move(*tenant);
   }
-  head.authorization.clear();  // nothing behind this line needs the key
+  head.authorization.clear();  // nothing behind this line needs the key, nor the headers with it
+  head.headers.clear();
   if (route == nullptr)
     return refusal(head, http_error(404, "no such path; see GET /v1/models and POST /v1/completions"), "not_found");
   const bool method_fits = head.method == route->method || (head.method == "HEAD" && route->method == "GET");
@@ -154,7 +134,7 @@ void Server::Impl::handle(std::shared_ptr<HttpExchange> exchange) {
 
 HttpResponse Server::Impl::answer(const Route& route, const HttpRequest& request) {
   HttpResponse response;
-  response.headers = echo(request);
+  response.headers = request_id_header(request);
   switch (route.id) {
     case RouteId::kHealth:
       response.body = R"({"status":"ok"})";
@@ -172,7 +152,7 @@ HttpResponse Server::Impl::answer(const Route& route, const HttpRequest& request
       response.body = version_body(deps.version);
       break;
     case RouteId::kMetrics:
-      response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+      response.content_type = kExpositionType;
       response.body = deps.metrics.expose();
       break;
     case RouteId::kTokenize:
@@ -200,7 +180,7 @@ HttpResponse Server::Impl::tokenize(const HttpRequest& request) {
     for (const TokenId token : tokens) strings->push_back(token_name(std::string(deps.tokenizer.token_bytes(token))));
   }
   return {200, tokenize_body(tokens, strings, generator.limits().context_tokens_max), "application/json",
-          echo(request)};
+          request_id_header(request)};
 }
 
 HttpResponse Server::Impl::detokenize(const HttpRequest& request) {
@@ -210,7 +190,8 @@ HttpResponse Server::Impl::detokenize(const HttpRequest& request) {
   if (const auto error = check_model(wanted.model)) return error_response(request, *error);
   if (const auto error = check_tokens(prompts(), wanted.tokens, "tokens")) return error_response(request, *error);
   const DecodeOptions options{false};
-  return {200, detokenize_body(deps.tokenizer.decode(wanted.tokens, options)), "application/json", echo(request)};
+  return {200, detokenize_body(deps.tokenizer.decode(wanted.tokens, options)), "application/json",
+          request_id_header(request)};
 }
 
 std::optional<ApiError> Server::Impl::check_model(const std::string& model) const {
@@ -261,7 +242,7 @@ std::optional<ApiError> Server::Impl::start(const std::shared_ptr<HttpExchange>&
   input.frame = {random_name(chat ? "chatcmpl-" : "cmpl-"), model,
                  deps.clock.unix_time_us() / 1'000'000,     chat,
                  input.request.sampling.logprobs >= 0,      input.request.return_token_ids};
-  input.headers = echo(http_request);
+  input.headers = request_id_header(http_request);
   input.request.prompts.clear();
   input.request.messages.clear();
   const auto job = std::make_shared<CompletionJob>(shared, exchange, std::move(input));

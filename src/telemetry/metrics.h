@@ -53,6 +53,7 @@ class Metrics {
   virtual std::string expose() const = 0;                               // Prometheus text format 0.0.4
 };
 
+inline constexpr std::string_view kExpositionType = "text/plain; version=0.0.4; charset=utf-8";  // of expose()
 std::unique_ptr<Metrics> make_metrics();
 
 }  // namespace cairn

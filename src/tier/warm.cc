@@ -91,19 +91,13 @@ class BlockMover {
   std::vector<std::vector<MemoryRef>> memory_;
 };
 
-std::uint64_t largest_block(const BlockLayout& layout) {
-  std::uint64_t bytes = 0;
-  for (std::uint32_t shard = 0; shard < layout.cells(); ++shard) bytes = std::max(bytes, layout.block_bytes(shard));
-  return bytes;
-}
-
 }  // namespace
 
 std::vector<KvBlockId> youngest_blocks(const std::string& directory, const StoreIdentity& identity,
                                        const BlockLayout& layout, std::uint64_t bytes_max, const Clock& clock,
                                        Deadline deadline) {
   const StorePath path(identity, layout);
-  const std::size_t blocks_max = bytes_max / largest_block(layout);
+  const std::size_t blocks_max = bytes_max / layout.block_bytes_max();
   std::priority_queue<FoundFile> youngest;
   for (std::uint32_t shard = 0; shard < layout.cells(); ++shard) {
     std::error_code error;
@@ -132,7 +126,7 @@ Result<CopyReport> copy_blocks(const std::vector<KvBlockId>& ids, Tier& from, Ti
   CopyReport report;
   if (ids.empty()) return report;
   CAIRN_TRY(const std::unique_ptr<MemoryRegion> region,
-            MemoryRegion::make({.bytes = largest_block(layout) * std::min(kBatchBlocks, ids.size())}));
+            MemoryRegion::make({.bytes = layout.block_bytes_max() * std::min(kBatchBlocks, ids.size())}));
   BlockMover mover(from, to, layout, *region, deadline);
   for (std::size_t at = 0; at < ids.size(); at += kBatchBlocks) {
     if (clock.passed(deadline)) {

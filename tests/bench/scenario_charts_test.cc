@@ -13,12 +13,6 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-std::size_t count_of(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++found;
-  return found;
-}
-
 TEST(ScenarioCharts, FourAlwaysAndEachIsNamed) {
   for (const ScenarioResults& results : {sample_results(), hostile_results(), tiny_results(), ScenarioResults()}) {
     const std::string charts = scenario_charts(results);

@@ -17,12 +17,6 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-std::size_t count_of(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++found;
-  return found;
-}
-
 TEST(ScenarioHtml, EveryFigureOfACellIsInTheTables) {
   const ScenarioResults results = sample_results();
   const std::string page = to_html(results, sample_pairs());

@@ -11,6 +11,12 @@
 
 namespace cairn {
 
+inline std::size_t count_of(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++found;
+  return found;
+}
+
 struct SampleFigures {
   double speed, ttft_s, decode;
   std::map<std::string, std::uint64_t> tokens;

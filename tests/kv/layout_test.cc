@@ -35,6 +35,17 @@ TEST(BlockLayout, PageStrideIsRoundedUpTo4096) {
   EXPECT_EQ(layout.block_bytes(0), 8192u);
 }
 
+TEST(BlockLayout, TheLargestBlockIsThatOfTheLargestShard) {
+  LayoutSpec spec = smollm();
+  spec.geometry.groups.push_back(spec.geometry.groups[0]);
+  spec.geometry.groups[1].dim *= 2;
+  spec.grid = {.shard_layers = spec.geometry.groups[0].layers};
+  const BlockLayout layout = BlockLayout::make(spec).value();
+  ASSERT_EQ(layout.cells(), 2u);
+  EXPECT_LT(layout.block_bytes(0), layout.block_bytes(1));
+  EXPECT_EQ(layout.block_bytes_max(), layout.block_bytes(1));
+}
+
 TEST(BlockLayout, CellsCountByLayersThenHeads) {
   LayoutSpec spec = smollm();
   spec.geometry.groups[0].heads = 4;

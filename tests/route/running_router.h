@@ -37,7 +37,7 @@ class RunningRouter {
       : metrics(make_metrics()) {
     config.backends = std::move(urls);
     http.listen = "127.0.0.1:0";
-    auto router = Router::bind(http, config, {clock_, *metrics, null_log(), "1.2.3"});
+    auto router = Router::bind(http, config, {clock_, *metrics, null_log()});
     CAIRN_CHECK(router.has_value(), "a test's router starts");
     router_ = std::move(*router);
     const std::string url = router_->url();
