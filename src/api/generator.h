@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "base/ids.h"
+#include "base/load_forecast.h"
 #include "base/result.h"
 
 namespace cairn {
@@ -47,6 +48,10 @@ struct CacheUse {
   std::uint64_t prompt_tokens = 0, device_tokens = 0, computed_tokens = 0;
   std::vector<std::pair<std::string, std::uint64_t>> tier_tokens;
   std::vector<std::pair<std::string, std::uint64_t>> missed_tokens;  // reason -> tokens, zero ones left out
+  LoadForecast forecast = {};
+  // Before the first token: waiting to be taken up; from the load's start until the engine saw its end (part of
+  // prefill_s); from being taken up to the first token.
+  double queued_s = 0, load_s = 0, prefill_s = 0;
   std::uint64_t cached_tokens() const { return prompt_tokens - computed_tokens; }
 };
 

@@ -4,6 +4,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 
 #include "apps/signals.h"
 #include "apps/stack.h"
@@ -12,6 +13,7 @@
 #include "http/server.h"
 #include "kv/keys.h"
 #include "serve/server.h"
+#include "serve/trace.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -90,7 +92,17 @@ Result<Texts> load_texts(const std::string& model_dir) {
   return texts;
 }
 
-ServerDeps server_deps(const Texts& texts, const StackDeps& deps, const std::string& model) {
+Result<std::ofstream> open_trace(const std::string& path) {
+  std::ofstream trace;
+  if (path.empty()) return trace;
+  std::error_code ignored;
+  // Opening a pipe would wait for its reader.
+  if (!std::filesystem::is_fifo(path, ignored)) trace.open(path, std::ios::binary | std::ios::app);
+  if (!trace.is_open()) return invalid("trace: " + path + ": cannot write there; it must be a file, or not exist yet");
+  return trace;
+}
+
+ServerDeps server_deps(const Texts& texts, const StackDeps& deps, const std::string& model, std::ofstream& trace) {
   ServerDeps server{*texts.tokenizer, deps.clock, deps.metrics, deps.log, {model}, CAIRN_VERSION, {}, {}, {}};
   if (texts.chat) {
     server.render_chat = [&texts](const ChatRequest& request) {
@@ -101,9 +113,14 @@ ServerDeps server_deps(const Texts& texts, const StackDeps& deps, const std::str
     };
   }
   server.principal = principal_tag;
-  server.on_finished = [](const RequestSummary& summary) {
+  server.on_finished = [&trace, &deps](const RequestSummary& summary) {
     std::printf("%s\n", to_line(summary).c_str());
     std::fflush(stdout);
+    if (!trace.is_open()) return;
+    trace << trace_line(summary, static_cast<double>(deps.clock.unix_time_us()) * 1e-6) + '\n' << std::flush;
+    if (trace) return;
+    trace.close();
+    deps.log.warn("serve.trace_ended", {{"why", "the file cannot be written any more"}});
   };
   return server;
 }
@@ -119,13 +136,15 @@ int serve(const std::string& model_dir, const ServeOptions& options, const VerbI
 
   if (const Result<void> right = check_model_dir(model_dir); !right) return fail(right.error());
   if (const Result<void> right = check_server_files(options.server); !right) return fail(right.error());
+  Result<std::ofstream> trace = open_trace(options.words.trace);
+  if (!trace) return fail(trace.error());
   const Result<Texts> texts = load_texts(model_dir);
   if (!texts) return fail(texts.error());
   Result<std::unique_ptr<Stack>> stack =
       Stack::start({model_dir, model, fingerprint_cache(input.variables)}, options, deps);
   if (!stack) return fail(stack.error());
   Result<std::unique_ptr<Server>> server =
-      Server::bind(options.server, (*stack)->engine(), server_deps(*texts, deps, model));
+      Server::bind(options.server, (*stack)->engine(), server_deps(*texts, deps, model, *trace));
   if (!server) {
     (*stack)->stop(clock, clock.after_us(0));
     return fail(server.error());

@@ -24,6 +24,7 @@ struct ServeWords {
   std::uint32_t shard_layers = 0, shard_kv_heads = 0;
   std::string isa;
   std::string log_level = "warning";
+  std::string trace;
 
   Result<void> validate() const;
   template <class V>
@@ -41,6 +42,8 @@ struct ServeWords {
     v.field("shard_kv_heads", &ServeWords::shard_kv_heads, "KV heads of a cell; 0: the store's, all in a new one");
     v.field("isa", &ServeWords::isa, "kernels to use: avx512, avx2, scalar; empty: the best this machine has");
     v.field("log_level", &ServeWords::log_level, "debug, info, warning, error");
+    v.field("trace", &ServeWords::trace,
+            "file to append a line of JSON to for each request: what was forecast of its load, and what happened");
   }
 };
 

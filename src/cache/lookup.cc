@@ -43,7 +43,7 @@ class LookupJob final : public Job {
   void time_out();
   void finish();
   std::size_t found_chunks();
-  std::size_t plan(std::size_t found) const;
+  std::size_t plan(std::size_t found);
   void lease(std::size_t chunks);
   MissReason reason() const;
   std::size_t shards() const { return state_.shards.size(); }
@@ -205,8 +205,9 @@ std::size_t LookupJob::found_chunks() {
   return static_cast<std::size_t>(end - where_.begin());
 }
 
-std::size_t LookupJob::plan(std::size_t found) const {
-  if (policy_ == LoadPolicy::kAlways || found == 0) return found;
+// How many of the found chunks to load; leaves in the operation why.
+std::size_t LookupJob::plan(std::size_t found) {
+  if (found == 0) return 0;
   std::vector<std::uint8_t> tier(found);
   for (std::size_t c = 0; c < found; ++c) tier[c] = static_cast<std::uint8_t>(fastest(where_[c]));
   std::vector<TierRate> rates;
@@ -215,8 +216,22 @@ std::size_t LookupJob::plan(std::size_t found) const {
     rates.push_back(t.rate.rate());
     queued.push_back(t.reading_bytes);
   }
-  return plan_load({tier, rates, queued, state_.chunk_bytes(), static_cast<double>(op_.chunks.front().tokens),
-                    op_.prefill_tokens_per_s});
+  const LoadPlanInput input{tier,
+                            rates,
+                            queued,
+                            state_.chunk_bytes(),
+                            static_cast<double>(op_.chunks.front().tokens),
+                            op_.prefill_tokens_per_s};
+  const std::size_t planned = policy_ == LoadPolicy::kAlways ? found : plan_load(input);
+  const std::size_t judged = planned > 0 ? planned : found;
+  const std::uint64_t chunk_tokens = op_.chunks.front().tokens;
+  op_.forecast.found_tokens = found * chunk_tokens;
+  op_.forecast.planned_tokens = planned * chunk_tokens;
+  op_.forecast.load_s = load_time_us(input, judged) * 1e-6;
+  if (input.prefill_tokens_per_s > 0) {
+    op_.forecast.compute_s = static_cast<double>(judged * chunk_tokens) / input.prefill_tokens_per_s;
+  }
+  return planned;
 }
 
 void LookupJob::lease(std::size_t chunks) {

@@ -26,6 +26,16 @@ std::size_t plan_load(const LoadPlanInput& input) {
   return best;
 }
 
+double load_time_us(const LoadPlanInput& input, std::size_t chunks) {
+  std::array<std::uint64_t, 8> bytes{};
+  double load_us = 0;
+  for (const std::uint8_t tier : input.tier.first(chunks)) {
+    bytes[tier] += input.chunk_bytes;
+    load_us = std::max(load_us, input.rates[tier].time_us(input.queued_bytes[tier] + bytes[tier]));
+  }
+  return load_us;
+}
+
 PutTargets put_targets(std::span<const TierRole> tiers) {
   PutTargets targets;
   for (std::size_t t = 0; t < tiers.size(); ++t) {

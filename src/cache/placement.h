@@ -28,6 +28,8 @@ struct LoadPlanInput {
 // How many leading chunks to load so that loading these and computing the others ends first. Tiers work side by side;
 // computing begins when the last of them is done. Of equal plans the longer load wins.
 std::size_t plan_load(const LoadPlanInput& input);
+// How long loading the first `chunks` takes, as plan_load sees it.
+double load_time_us(const LoadPlanInput& input, std::size_t chunks);
 
 // A fast tier takes part in the memory of this process: it answers at once and lends. Others follow in the background.
 struct PutTargets {

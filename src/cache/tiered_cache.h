@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/load_forecast.h"
 #include "base/result.h"
 #include "cache/config.h"
 #include "io/completion.h"
@@ -58,6 +59,7 @@ struct Lookup final : Operation {
   LoadPolicy policy = LoadPolicy::kAuto;
   PrefixLease found;
   ChunkTally tally;
+  LoadForecast forecast;
 };
 
 // Lease -> memory in prefix order; stops at the first block that is not whole. `into` has one Scatter per chunk and

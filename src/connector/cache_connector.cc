@@ -62,6 +62,7 @@ struct CacheConnector::Sequence {
   std::uint32_t first_chunk = 0;  // of the answer
   std::uint32_t leased_chunks = 0;
   ChunkTally found;
+  LoadForecast forecast;
   PrefixLease lease;
   Operation* loading = nullptr;
   TokenRange loaded;
@@ -262,6 +263,7 @@ void CacheConnector::lookup_returned(LookupTransfer& transfer) {
   sequence.lease = std::move(transfer.op.found);
   sequence.leased_chunks = static_cast<std::uint32_t>(sequence.lease.chunks());
   sequence.found = transfer.op.tally;
+  sequence.forecast = transfer.op.forecast;
 }
 
 void CacheConnector::load_returned(LoadTransfer& transfer) {
@@ -306,6 +308,7 @@ double CacheConnector::prefill_tokens_per_s() const {
 }
 
 RequestTally CacheConnector::tally(RequestId id, std::uint64_t prompt_tokens, std::uint64_t device_tokens) {
+  RequestTally tally;
   TokenSources sources;
   sources.prompt_tokens = static_cast<std::uint32_t>(prompt_tokens);
   sources.device_tokens = static_cast<std::uint32_t>(device_tokens);
@@ -320,9 +323,9 @@ RequestTally CacheConnector::tally(RequestId id, std::uint64_t prompt_tokens, st
     sources.leased_chunks = sequence.leased_chunks;
     sources.lookup = sequence.found;
     sources.load_reason = sequence.load_reason;
+    tally.forecast = sequence.forecast;
   }
   const TokenTally counted = tally_tokens(sources);
-  RequestTally tally;
   tally.missed = counted.missed;
   const auto tiers = deps_.cache.tiers();
   for (std::size_t t = 0; t < tiers.size(); ++t) tally.tier.emplace_back(tiers[t]->traits().name, counted.tier[t]);

@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "base/ids.h"
+#include "base/load_forecast.h"
 #include "tier/tier.h"
 
 namespace cairn {
@@ -44,6 +45,7 @@ struct TransferReport {
 struct RequestTally {
   std::vector<std::pair<std::string, std::uint64_t>> tier;  // tokens by tier name
   std::array<std::uint64_t, static_cast<std::size_t>(MissReason::kCount_)> missed{};
+  LoadForecast forecast;  // of the last lookup
 };
 
 class Connector {

@@ -78,7 +78,7 @@ Result<RequestId> Engine::start(Request request, TokenSink& sink) {
 // The whole story: what came in, what is known already, what to do next, doing it, telling it.
 bool Engine::step() {
   take_mail();
-  scheduler_.transferred(connector_.poll());
+  take_transfers();
   for (const RequestId id : scheduler_.take_released()) connector_.release(id);
   for (const Unmatched& request : scheduler_.unmatched()) {
     const Match match = connector_.match(
@@ -87,7 +87,10 @@ bool Engine::step() {
   }
   const Step step = scheduler_.plan();
   note_admitted(step);
-  for (const Slice& slice : step.load) connector_.load(slice.id, slice.tokens, slice.pages);
+  for (const Slice& slice : step.load) {
+    live_.at(slice.id).load_began_us = clock_.now_us();
+    connector_.load(slice.id, slice.tokens, slice.pages);
+  }
   const Result<std::vector<Token>> sampled = run(step);
   if (!sampled) return fail(step, sampled.error());
   for (const Slice& slice : step.save) {
@@ -129,6 +132,15 @@ void Engine::take_mail() {
     scheduler_.abort(id);
     end(id, Finish{FinishReason::kCancelled, 0});
   }
+}
+
+void Engine::take_transfers() {
+  const TransferReport report = connector_.poll();
+  for (const LoadReport& loaded : report.loaded) {
+    const auto live = live_.find(loaded.id);
+    if (live != live_.end()) live->second.load_us += clock_.now_us() - live->second.load_began_us;
+  }
+  scheduler_.transferred(report);
 }
 
 Result<std::vector<Token>> Engine::run(const Step& step) {
@@ -178,6 +190,10 @@ CacheUse Engine::cache_use(RequestId id, const Live& live) {
     if (tally.missed[i] > 0) use.missed_tokens.emplace_back(to_string(static_cast<MissReason>(i)), tally.missed[i]);
   }
   CAIRN_CHECK(missed == use.computed_tokens, "each computed token has one reason");
+  use.forecast = tally.forecast;
+  use.queued_s = seconds_between(live.started_us, live.admitted_us);
+  use.load_s = static_cast<double>(live.load_us) * 1e-6;
+  use.prefill_s = since(live.admitted_us);
   return use;
 }
 
@@ -198,7 +214,7 @@ void Engine::account_prompts(const Step& step) {
     Live& live = live_.at(slice.id);
     if (!slice.sample || live.output_tokens > 0) continue;
     const CacheUse use = cache_use(slice.id, live);
-    probe_.prompt_done(use, seconds_between(live.started_us, live.admitted_us), since(live.admitted_us));
+    probe_.prompt_done(use);
     live.sink->on_prompt(use);
   }
 }

@@ -63,10 +63,12 @@ class Engine final : public Generator {
     Sampling sampling;
     std::uint64_t seed = 0;
     std::int64_t started_us = 0, admitted_us = -1, last_token_us = 0;
+    std::int64_t load_began_us = 0, load_us = 0;  // the last load's start; of all loads
     std::uint32_t prompt_tokens = 0, output_tokens = 0;
   };
 
   void take_mail();
+  void take_transfers();
   Result<std::vector<Token>> run(const Step& step);
   Result<std::vector<Token>> sample_step(const Step& step, std::span<const float> logits);
   void note_admitted(const Step& step);

@@ -74,7 +74,7 @@ Labels EngineProbe::with(Labels more) const {
   return more;
 }
 
-void EngineProbe::prompt_done(const CacheUse& use, double queued_seconds, double prefill_seconds) {
+void EngineProbe::prompt_done(const CacheUse& use) {
   std::uint64_t loaded = 0;
   const auto from = [&](std::string_view source, std::uint64_t tokens) {
     metrics_
@@ -102,8 +102,8 @@ void EngineProbe::prompt_done(const CacheUse& use, double queued_seconds, double
   external_queries_.add(static_cast<double>(use.prompt_tokens - use.device_tokens));
   external_hits_.add(static_cast<double>(loaded));
   computed_.observe(static_cast<double>(use.computed_tokens));
-  queued_.observe(queued_seconds);
-  prefill_.observe(prefill_seconds);
+  queued_.observe(use.queued_s);
+  prefill_.observe(use.prefill_s);
 }
 
 void EngineProbe::token(double seconds_since_last) { inter_token_.observe(seconds_since_last); }

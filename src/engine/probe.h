@@ -20,7 +20,7 @@ class EngineProbe {
   EngineProbe(Metrics& metrics, const std::string& model_name, const Pool& pool);
 
   // Just before its first token.
-  void prompt_done(const CacheUse& use, double queued_seconds, double prefill_seconds);
+  void prompt_done(const CacheUse& use);
   void token(double seconds_since_last);  // each later one
   void generated(std::uint64_t tokens);
   void ended(double seconds_since_admission);

@@ -249,6 +249,13 @@ void CompletionJob::close(int status, const std::string& finish) {
     summary.use.prompt_tokens += sequence->prompt_tokens;
     summary.use.device_tokens += sequence->use.device_tokens;
     summary.use.computed_tokens += sequence->use.computed_tokens;
+    summary.use.forecast.found_tokens += sequence->use.forecast.found_tokens;
+    summary.use.forecast.planned_tokens += sequence->use.forecast.planned_tokens;
+    summary.use.forecast.load_s += sequence->use.forecast.load_s;
+    summary.use.forecast.compute_s += sequence->use.forecast.compute_s;
+    summary.use.queued_s += sequence->use.queued_s;
+    summary.use.load_s += sequence->use.load_s;
+    summary.use.prefill_s += sequence->use.prefill_s;
     for (const auto& [tier, tokens] : sequence->use.tier_tokens) tiers[tier] += tokens;
     for (const auto& [why, tokens] : sequence->use.missed_tokens) misses[why] += tokens;
   }

@@ -159,6 +159,16 @@ TEST(Lookup, PlansByMeasuredSpeedUnlessToldAlways) {
   EXPECT_EQ(load.chunks_loaded, 1u);
   EXPECT_EQ(world.find(chunks, 1e6).chunks(), 0u);
   EXPECT_EQ(world.missed(MissReason::kSlower), 4u);
+  Lookup again(world.queue);
+  again.chunks = chunks;
+  again.prefill_tokens_per_s = 1e6;
+  world.cache->lookup(again);
+  world.until_back(again);
+  const std::uint64_t tokens = std::uint64_t{4} * chunks.front().tokens;
+  EXPECT_EQ(again.forecast.found_tokens, tokens);
+  EXPECT_EQ(again.forecast.planned_tokens, 0u);
+  EXPECT_DOUBLE_EQ(again.forecast.compute_s, static_cast<double>(tokens) / 1e6) << "of all that was found";
+  EXPECT_GT(again.forecast.load_s, again.forecast.compute_s);
   EXPECT_EQ(world.find(chunks, 100).chunks(), 4u);
   Lookup op(world.queue);
   op.chunks = chunks;

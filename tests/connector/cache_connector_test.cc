@@ -124,6 +124,7 @@ TEST(CacheConnector, AHangingLoadIsReportedInTimeAndItsPagesAreHeld) {
   EXPECT_FALSE(world.connector->held({1}));
   const RequestTally tally = world.connector->tally({2}, 200, 0);
   EXPECT_EQ(reason(tally, MissReason::kStalled), 192u);
+  EXPECT_GE(tally.forecast.planned_tokens, 192u) << "what was expected stays beside what happened";
   EXPECT_EQ(world.missed(tally), 200u);
   world.fakes[0]->release_hanging();
   world.pass(1000);

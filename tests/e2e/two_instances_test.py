@@ -1,4 +1,5 @@
 """Property: what one process computed is a verified hit in another and after a restart, bit for bit."""
+import json
 import shutil
 import subprocess
 
@@ -64,6 +65,26 @@ def test_a_fresh_process_reads_what_another_computed(serve, chat_model, tmp_path
     fourth = serve(chat_model, *flags, "--store", f"file://{store}", "--load-policy", "always")
     assert answer(fourth)[2]["prompt_tokens_details"]["cached_tokens"] == cached
     fourth.stop()
+
+
+def test_a_trace_tells_what_was_forecast_and_what_happened(serve, small_model, tmp_path):
+    store = tmp_path / "store"
+    store.mkdir()
+    flags = [*SMALL, "--store", f"file://{store}", "--load-policy", "always"]
+    first = serve(small_model, *flags)
+    stored(first, store, first.complete(PROMPT[:4000])["usage"])
+    first.stop()
+    trace = tmp_path / "trace.jsonl"
+    second = serve(small_model, *flags, "--trace", trace)
+    for _ in range(2):
+        second.complete(PROMPT[:4000])
+    second.stop()
+    cold, warm = [json.loads(line) for line in trace.read_text().splitlines()]
+    loaded = sum(cold["happened"]["tier_tokens"].values())
+    assert cold["forecast"]["found_tokens"] == cold["forecast"]["planned_tokens"] >= loaded > 0
+    assert 0 < cold["happened"]["load_s"] <= cold["happened"]["prefill_s"] <= cold["ttft_s"]
+    assert warm["happened"]["device_tokens"] > 0
+    assert warm["happened"]["load_s"] == 0 or warm["forecast"]["planned_tokens"] > 0
 
 
 def test_after_drain_the_store_is_as_large_as_the_metric_says(serve, small_model, tmp_path):

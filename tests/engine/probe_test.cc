@@ -13,7 +13,9 @@ TEST(EngineProbe, SourcesOfAPromptAddUp) {
   use.prompt_tokens = 100, use.device_tokens = 16, use.computed_tokens = 20;
   use.tier_tokens = {{"ram", 32}, {"file", 32}};
   use.missed_tokens = {{"absent", 20}};
-  probe.prompt_done(use, 0.25, 0.5);
+  use.queued_s = 0.25;
+  use.prefill_s = 0.5;
+  probe.prompt_done(use);
   const Labels labels = {{"engine", "0"}, {"model_name", "m"}};
   const auto value = [&](const char* name, const Labels& with) { return metrics->counter(name, "", with).value(); };
   EXPECT_EQ(value("vllm:prompt_tokens_total", labels), 100);
