@@ -80,13 +80,17 @@ std::uint64_t free_disk_bytes(const std::filesystem::path& work) {
   return error ? 0 : space.available;
 }
 
-Result<PlanFigures> check_plan(const ScenarioPlan& plan) {
-  CAIRN_TRY(const PlanFigures figures, figures_of(plan));
-  CAIRN_TRY_VOID(check_flags(plan));
+Result<void> check_places(const ScenarioPlan& plan) {
   for (const std::string& path : {plan.csv, plan.json, plan.html}) {
     if (!path.empty()) CAIRN_TRY_VOID(check_writable(path));
   }
-  CAIRN_TRY_VOID(WorkDirectory::check(plan.work, plan.purge ? FoundDirectory::kPurge : FoundDirectory::kRefuse));
+  return WorkDirectory::check(plan.work, plan.purge ? FoundDirectory::kPurge : FoundDirectory::kRefuse);
+}
+
+Result<PlanFigures> check_plan(const ScenarioPlan& plan) {
+  CAIRN_TRY(const PlanFigures figures, figures_of(plan));
+  CAIRN_TRY_VOID(check_flags(plan));
+  CAIRN_TRY_VOID(check_places(plan));
   CAIRN_TRY_VOID(check_fit(plan, figures, {available_memory_bytes(), free_disk_bytes(plan.work)}));
   return figures;
 }
@@ -233,6 +237,15 @@ ScenarioPlan with_words(ScenarioPlan demo, const ScenarioPlan& words) {
   return demo;
 }
 
+Result<PlanFigures> check_demo(const ScenarioPlan& words) {
+  if (words.dry_run) return invalid("dry_run does not go with demo: what it runs depends on what it measures first");
+  CAIRN_TRY(const PlanFigures figures, figures_of(words));
+  CAIRN_TRY_VOID(check_places(words));
+  return figures;
+}
+
+constexpr double kServedSeconds = 10, kLongServedSeconds = 60;
+
 Result<ScenarioPlan> decide_demo(const ScenarioPlan& words, const WorkDirectory& work, Bench& bench,
                                  const PlanFigures& figures, DemoFacts& facts) {
   DemoMachine machine;
@@ -248,10 +261,11 @@ Result<ScenarioPlan> decide_demo(const ScenarioPlan& words, const WorkDirectory&
       "Measuring (about a minute): prefill of one instance, then what device only serves when asked for more\n");
   std::fflush(stdout);
   CAIRN_TRY(machine.prefill_tokens_per_s, measure(400, 2));
-  ScenarioPlan shape = with_words(demo_shape(machine), words);
+  ScenarioPlan shape = with_words(demo_shape(machine, words.full ? DemoLength::kHours : DemoLength::kMinutes), words);
   CAIRN_TRY(machine.prefill_tokens_per_s, measure(shape.context_words().back() / 2, 2));
   CAIRN_TRY_VOID(check_fit(shape, figures, {available_memory_bytes(), free_disk_bytes(words.work)}));
-  CAIRN_TRY(const double served_per_s, measure_served(shape, 10, work, bench.deps));
+  CAIRN_TRY(const double served_per_s,
+            measure_served(shape, words.full ? kLongServedSeconds : kServedSeconds, work, bench.deps));
   if (!(served_per_s > 0)) return unavailable("device only served nothing within the time of a cell");
   ScenarioPlan plan = demo_plan(shape, machine, served_per_s);
   facts = demo_facts(plan, machine, served_per_s);
@@ -260,7 +274,7 @@ Result<ScenarioPlan> decide_demo(const ScenarioPlan& words, const WorkDirectory&
 
 int run_demo(const ScenarioPlan& words, const Variables& variables) {
   Bench bench(variables);
-  const Result<PlanFigures> figures = figures_of(words);
+  const Result<PlanFigures> figures = check_demo(words);
   if (!figures) return wrong_words(figures.error());
   const Result<WorkDirectory> work = open_work(words);
   if (!work) return wrong_words(work.error());

@@ -15,8 +15,8 @@ int route(const HttpConfig& http, const RouterConfig& config) {
   const std::unique_ptr<Log> log = make_stderr_log(LogLevel::kWarning);
   const Result<std::unique_ptr<Router>> router = Router::bind(http, config, {clock, *metrics, *log});
   if (!router) return fail(router.error());
-  std::printf("cairn: %s before %zu backends, %s\n", (*router)->url().c_str(), config.backends.size(),
-              std::string(to_string(config.policy)).c_str());
+  std::printf("cairn: %s before %zu backend%s, %s\n", (*router)->url().c_str(), config.backends.size(),
+              config.backends.size() == 1 ? "" : "s", std::string(to_string(config.policy)).c_str());
   for (const std::string& url : config.backends) std::printf("cairn:   %s\n", url.c_str());
   std::printf("ready. Try:\n  curl -s %s/v1/models\n", (*router)->url().c_str());
   std::fflush(stdout);

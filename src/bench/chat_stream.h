@@ -36,6 +36,9 @@ class ChatStream {
   // At the body's end. Why it is no answer: the server said so in an event, bytes that are no event stream, no [DONE],
   // no text, no usage.
   Result<ChatAnswer> finish();
+  std::optional<std::int64_t> first_piece_us() const {
+    return answer_.pieces_us.empty() ? std::nullopt : std::optional(answer_.pieces_us.front());
+  }
 
  private:
   void line(std::string_view text, std::int64_t now_us);

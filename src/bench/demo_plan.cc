@@ -1,8 +1,11 @@
 #include "bench/demo_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
+#include <numeric>
+#include <span>
 
 #include "bench/scenario_findings.h"
 
@@ -11,8 +14,12 @@ namespace {
 
 // Eight minutes: twelve cells with their starts and drains, the seeds, and a minute for measuring.
 constexpr double kCellSeconds = 13, kDrainSeconds = 15, kSeedSeconds = 55;
-constexpr double kChatSeconds = 7, kChatTokensMin = 900;  // to compute the longest chat
-constexpr double kMiddle = 0.52, kShort = 0.4;            // of the longest chat; RAM holds 0.6 of the longest
+constexpr double kChatSeconds = 7, kChatTokensMin = 900;     // to compute the longest chat
+constexpr std::array<double, 3> kShares = {0.4, 0.52, 1.0};  // of the longest chat; RAM holds 0.6 of the longest
+// Hours: the published number of users and rounds.
+constexpr double kLongCellSeconds = 300, kLongChatSeconds = 20;
+constexpr std::array<double, 6> kLongShares = {0.2, 0.32, 0.44, 0.56, 0.8, 1.0};
+constexpr std::uint32_t kLongUsers = 15, kLongRounds = 20, kLongRepeats = 2;
 constexpr double kDeviceShare = 0.3, kRamShare = 0.6, kOfferedFactor = 3.5;
 constexpr double kFastFactor = 5, kSlowFactor = 1.2;
 constexpr std::uint32_t kAnswerTokens = 32, kSystemWords = 32, kChunkTokens = 64;
@@ -58,7 +65,7 @@ std::string store_scenario(const char* name, const ScenarioPlan& plan, const Dem
 
 }  // namespace
 
-ScenarioPlan demo_shape(const DemoMachine& machine) {
+ScenarioPlan demo_shape(const DemoMachine& machine, DemoLength length) {
   ScenarioPlan plan;
   plan.instances = machine.instances;
   plan.threads = machine.threads;
@@ -67,21 +74,30 @@ ScenarioPlan demo_shape(const DemoMachine& machine) {
   plan.answer_tokens = kAnswerTokens;
   plan.system_words = kSystemWords;
   plan.chunk_tokens = kChunkTokens;
+  const bool hours = length == DemoLength::kHours;
+  const std::span<const double> shares = hours ? std::span<const double>(kLongShares) : kShares;
   const double rate = std::fmax(1, machine.prefill_tokens_per_s);
   // The longest chat of a session is longer than that of its middle.
-  const double chat =
-      std::clamp(kChatSeconds * rate, kChatTokensMin, std::fmax(kChatTokensMin, 0.7 * machine.context_tokens_max));
+  const double chat = std::clamp((hours ? kLongChatSeconds : kChatSeconds) * rate, kChatTokensMin,
+                                 std::fmax(kChatTokensMin, 0.7 * machine.context_tokens_max));
   const double served_per_s = machine.instances * rate / chat;
   plan.qps = kOfferedFactor * served_per_s;
-  // So many that nobody joins before a cell ends: who joins is cold.
-  plan.rounds = std::clamp(static_cast<std::uint32_t>(std::ceil(kCellSeconds * plan.qps)) + 2, kRoundsMin, kRoundsMax);
-  while (plan.rounds > kRoundsMin && rest_of_chat(plan) > kShort * 0.85 * chat) --plan.rounds;
-  const double chats = kSeedSeconds * machine.instances * rate / (chat * (1 + kMiddle + kShort));
-  plan.users = std::clamp(static_cast<std::uint32_t>(chats) - std::min(1u, static_cast<std::uint32_t>(chats)),
-                          kUsersMin, kUsersMax);
-  for (const double share : {kShort, kMiddle, 1.0}) {
-    plan.contexts.push_back(words_text(share * chat - rest_of_chat(plan)));
+  if (hours) {
+    plan.time = kLongCellSeconds;
+    plan.users = kLongUsers;
+    plan.rounds = kLongRounds;
+    plan.best_repeats = kLongRepeats;
+  } else {
+    // So many that nobody joins before a cell ends: who joins is cold.
+    plan.rounds =
+        std::clamp(static_cast<std::uint32_t>(std::ceil(kCellSeconds * plan.qps)) + 2, kRoundsMin, kRoundsMax);
+    const double chats =
+        kSeedSeconds * machine.instances * rate / (chat * std::accumulate(shares.begin(), shares.end(), 0.0));
+    plan.users = std::clamp(static_cast<std::uint32_t>(chats) - std::min(1u, static_cast<std::uint32_t>(chats)),
+                            kUsersMin, kUsersMax);
   }
+  while (plan.rounds > kRoundsMin && rest_of_chat(plan) > shares.front() * 0.85 * chat) --plan.rounds;
+  for (const double share : shares) plan.contexts.push_back(words_text(share * chat - rest_of_chat(plan)));
   const double chat_at_end = longest_words(plan) + rest_of_chat(plan) + kRoundTokens * plan.rounds / 2;
   const double least = 1.25 * chat_at_end * static_cast<double>(machine.kv_bytes_per_token);
   plan.device_kv_bytes = whole_mib(std::fmax(least, kDeviceShare * working_set_bytes(plan, machine)));

@@ -1,5 +1,4 @@
-// The plan of the demo, made from what this machine does: a few minutes in which the longest length overloads an
-// instance without tiers. Pure.
+// The plan of the demo, made from what this machine does: the longest length overloads an instance without tiers. Pure.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +18,8 @@ struct DemoMachine {
   std::uint32_t instances = 2, threads = 1;
 };
 
+enum class DemoLength : std::uint8_t { kMinutes, kHours };
+
 inline constexpr const char* kDemoDevice = "device only";
 inline constexpr const char* kDemoRam = "RAM";
 inline constexpr const char* kDemoFast = "RAM + fast store";
@@ -26,7 +27,7 @@ inline constexpr const char* kDemoSlow = "RAM + slow store";
 
 // Users, lengths, rounds and the sizes of pools; offered is 3.5 x what device only should serve by P alone, and there
 // are no stores yet. With this plan's longest length the rest is measured.
-ScenarioPlan demo_shape(const DemoMachine& machine);
+ScenarioPlan demo_shape(const DemoMachine& machine, DemoLength length = DemoLength::kMinutes);
 
 // The same with what was measured: P at half the longest length, and requests/s that device only served at the longest.
 ScenarioPlan demo_plan(const ScenarioPlan& shape, const DemoMachine& machine, double served_per_s);

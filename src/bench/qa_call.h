@@ -21,6 +21,7 @@ class ChatCall final : public HttpAnswerSink {
 
   void start(HttpCall call, Done done);
   void cancel() { client_.cancel(id_); }
+  std::optional<std::int64_t> first_piece_us() const { return stream_.first_piece_us(); }
 
   void on_head(const HttpAnswerHead& head) override { status_ = head.status; }
   void on_body(std::string_view bytes) override;

@@ -43,7 +43,8 @@ std::string csv_row(const RequestRecord& record, std::uint32_t question_id) {
   const bool finished = record.finished();
   const auto figure = [finished](std::string text) { return (finished ? std::move(text) : std::string()) + ","; };
   std::string row = figure(std::to_string(record.prompt_tokens)) + figure(std::to_string(record.generation_tokens)) +
-                    figure(exact(record.ttft_s)) + figure(exact(record.generation_s));
+                    (record.has_ttft() ? exact(record.ttft_s) : std::string()) + "," +
+                    figure(exact(record.generation_s));
   row += std::to_string(record.user_id) + "," + figure(std::to_string(question_id));
   row += exact(record.launch_s) + "," + figure(exact(record.finish_s));
   row += exact(record.end_to_end_s()) + ",";
@@ -134,6 +135,7 @@ RequestRecord record_of(CsvRow& row) {
     record.finish_s = row.number("finish_time");
   } else {
     record.finish_s = record.launch_s + row.number("end_to_end");
+    if (row.has("ttft")) record.ttft_s = row.number("ttft");
   }
   record.question =
       static_cast<std::uint32_t>(row.has("asked_question") ? row.count("asked_question") : row.count("question_id"));
@@ -183,6 +185,7 @@ Json json_of(const QaSummary& sum) {
               {"total_tokens_per_s", sum.input_tokens_per_s + sum.output_tokens_per_s},
               {"mean_generation_speed", json_of(sum.mean_generation_speed)},
               {"ttft_s", json_of(sum.ttft_s)},
+              {"ttft_with_cut_s", json_of(sum.wait_s)},
               {"itl_s", json_of(sum.gap_s)},
               {"end_to_end_s", json_of(sum.end_to_end_s)},
               {"prompt_tokens", sum.prompt_tokens},
@@ -201,9 +204,9 @@ Json json_of(const RequestRecord& record) {
               {"launch_time", record.launch_s},
               {"end_to_end", record.end_to_end_s()}};
   if (!record.error.empty()) out["error"] = record.error;
+  if (record.has_ttft()) out["ttft"] = record.ttft_s;
   if (!record.finished()) return out;
   out["finish_time"] = record.finish_s;
-  out["ttft"] = record.ttft_s;
   out["generation_time"] = record.generation_s;
   out["prompt_tokens"] = record.prompt_tokens;
   out["generation_tokens"] = record.generation_tokens;

@@ -26,8 +26,8 @@ struct QaReport {
 
 // Columns of the original script first, in its order: prompt_tokens, generation_tokens, ttft, generation_time, user_id,
 // question_id, launch_time, finish_time; then ours. question_id counts the finished requests of a session from 1. Rows
-// of requests that failed or were cut leave the figures and finish_time empty, so that a window over finish_time passes
-// them by.
+// of requests that failed or were cut leave the figures (but the ttft of a cut answer that had begun) and finish_time
+// empty, so that a window over finish_time passes them by.
 std::string to_csv(const std::vector<RequestRecord>& records);
 // Of this program or of the original script. kInvalid: the line and what is wrong with it.
 Result<std::vector<RequestRecord>> parse_csv(std::string_view text);

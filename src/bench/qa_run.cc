@@ -274,6 +274,9 @@ void QaRun::cut() {
     flight.call->cancel();
     flight.record.end = RequestRecord::End::kInFlight;
     flight.record.finish_s = now_s();
+    if (const auto first_us = flight.call->first_piece_us()) {
+      flight.record.ttft_s = seconds(*first_us + epoch_us_) - flight.record.launch_s;
+    }
     report_.records.push_back(std::move(flight.record));
   }
   flights_.clear();

@@ -36,7 +36,7 @@ std::string spread_line(const char* name, const Spread& spread) {
 }
 
 struct Samples {
-  std::vector<double> ttft, gaps, end_to_end, speeds;
+  std::vector<double> ttft, waits, gaps, end_to_end, speeds;
 };
 
 void add_finished(const RequestRecord& record, QaSummary& sum, Samples& samples) {
@@ -46,6 +46,7 @@ void add_finished(const RequestRecord& record, QaSummary& sum, Samples& samples)
   if (record.cached_tokens) sum.cached_tokens = sum.cached_tokens.value_or(0) + *record.cached_tokens;
   for (const auto& [tier, tokens] : record.cached_by_tier) sum.cached_by_tier[tier] += tokens;
   samples.ttft.push_back(record.ttft_s);
+  samples.waits.push_back(record.first_text_wait_s());
   samples.end_to_end.push_back(record.end_to_end_s());
   samples.gaps.insert(samples.gaps.end(), record.gaps_s.begin(), record.gaps_s.end());
   if (record.generation_s > 0) {
@@ -100,6 +101,7 @@ QaSummary summarise(std::span<const RequestRecord> records, const SummaryWindow&
   for (const RequestRecord& record : records) {
     if (record.end == RequestRecord::End::kInFlight) {
       ++sum.in_flight;
+      samples.waits.push_back(record.first_text_wait_s());
       continue;
     }
     sum.launched += within(window, record.launch_s) ? 1 : 0;
@@ -121,6 +123,7 @@ QaSummary summarise(std::span<const RequestRecord> records, const SummaryWindow&
   sum.output_tokens_per_s = rate(sum.generation_tokens);
   sum.mean_generation_speed = spread_of(std::move(samples.speeds)).mean;
   sum.ttft_s = spread_of(std::move(samples.ttft));
+  sum.wait_s = spread_of(std::move(samples.waits));
   sum.gap_s = spread_of(std::move(samples.gaps));
   sum.end_to_end_s = spread_of(std::move(samples.end_to_end));
   return sum;
@@ -141,6 +144,7 @@ std::string to_text(const QaSummary& sum) {
   out += row("Output tokens", format("%.4f", sum.output_tokens_per_s), "tokens/s");
   out += row("Mean generation speed", number(sum.mean_generation_speed, "%.4f"), "tokens/s per request");
   out += spread_line("Time to first token", sum.ttft_s);
+  if (sum.in_flight > 0 && sum.wait_s.mean) out += spread_line("  at least, with those cut", sum.wait_s);
   out += spread_line("Between pieces of text", sum.gap_s);
   out += spread_line("End to end", sum.end_to_end_s);
   if (sum.cached_tokens) {

@@ -41,7 +41,10 @@ struct QaSummary {
   double input_tokens_per_s = 0, output_tokens_per_s = 0;  // input: cached tokens included
   // Mean over requests of tokens / time after the first text; an answer of one piece has no such time and no say.
   std::optional<double> mean_generation_speed;
-  Spread ttft_s, gap_s, end_to_end_s;
+  Spread ttft_s, gap_s, end_to_end_s;  // of those that finished
+  // Of those that finished or were cut: TTFT, or how long a request that was cut before its first text had waited. What
+  // is slow would otherwise look fast because only its fastest requests finish.
+  Spread wait_s;
   std::uint64_t prompt_tokens = 0, generation_tokens = 0;
   std::optional<std::uint64_t> cached_tokens;  // unset: no server said
   std::map<std::string, std::uint64_t> cached_by_tier;

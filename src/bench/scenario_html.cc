@@ -142,7 +142,7 @@ std::string percentile_table(const Page& page) {
                  return cell_rows(page, words, [](const ScenarioCell& each) {
                    if (!each.failure.empty()) return std::string();
                    const QaSummary& sum = each.summary;
-                   return spread_cells(sum.ttft_s) + spread_cells(sum.gap_s) + spread_cells(sum.end_to_end_s);
+                   return spread_cells(sum.wait_s) + spread_cells(sum.gap_s) + spread_cells(sum.end_to_end_s);
                  });
                }));
 }
@@ -261,8 +261,7 @@ std::string warnings(const Page& page) {
     for (const auto& [reason, count] : each.summary.errors) errors.push_back(where + thousands(count) + " × " + reason);
   }
   if (results.interrupted) {
-    const std::uint64_t planned = page.names.size() * page.contexts.size() * repeats_of(results);
-    warn("The run was interrupted: " + thousands(results.cells.size()) + " of " + thousands(planned) +
+    warn("The run was interrupted: " + thousands(results.cells.size()) + " of " + thousands(results.cells_planned) +
          " cells are here.");
   }
   if (results.answers_equal == false) warn("The same question had different answers.", results.differing);
@@ -313,8 +312,8 @@ std::string to_html(const ScenarioResults& results, std::span<const ScenarioPair
   out += facts(page);
   out +=
       "<footer><p>Speed is requests finished in a second of a cell's window. TTFT is the time from sending a request "
-      "to its "
-      "first text. The decode rate is an answer's tokens over the time after its first text, averaged over requests. "
+      "to its first text; one that was cut before it counts with what it had waited. The decode rate is an answer's "
+      "tokens over the time after its first text, averaged over requests. "
       "All scenarios ran the same engine on the same model; only the tiers differ.</p></footer>\n";
   return out + "</main></body></html>\n";
 }

@@ -134,6 +134,8 @@ Result<void> ScenarioPlan::validate() const {
   if (!is_sane(drain, 0)) return invalid("drain must be from 0 to 1000000 seconds");
   if (!is_sane(request_timeout, 0.001)) return invalid("request_timeout must be from 0.001 to 1000000 seconds");
   if (repeats == 0 || repeats > 1000) return invalid("repeats must be from 1 to 1000");
+  if (best_repeats > 1000) return invalid("best_repeats must be at most 1000");
+  if (full && !demo) return invalid("full goes with demo");
   if (warm_up > 1000) return invalid("warm_up must be at most 1000 chats");
   if (users == 0 || rounds < 2) return invalid("users must be at least 1 and rounds at least 2");
   if (!(qps > 0) || !std::isfinite(qps)) return invalid("qps must be above 0");
@@ -175,7 +177,7 @@ PlanNeeds needs_of(const ScenarioPlan& plan, const PlanFigures& figures) {
   PlanNeeds needs;
   const std::vector<Scenario> scenarios = plan.parsed_scenarios();
   const std::vector<std::uint32_t> contexts = plan.context_words();
-  needs.cells = std::uint64_t{plan.repeats} * scenarios.size() * contexts.size();
+  needs.cells = plan.cells();
   std::uint64_t ram_bytes = 0;
   bool keeps = false, stores = false;
   for (const Scenario& scenario : scenarios) {

@@ -46,11 +46,11 @@ struct ScenarioPlan {  // as the file has it
 
   std::vector<std::string> contexts, scenarios;
   double time = 60, drain = 15, request_timeout = 600;
-  std::uint32_t repeats = 1, warm_up = 2;
+  std::uint32_t repeats = 1, best_repeats = 0, warm_up = 2;
   bool seed = true, warm_ram = true, stop_at_failure = false;
 
   std::string work = "cairn-scenarios";
-  bool demo = false, purge = false, keep_logs = false, dry_run = false;
+  bool demo = false, full = false, purge = false, keep_logs = false, dry_run = false;
   std::string csv, json, html;
 
   // Each field and list entry for itself, and what they are together.
@@ -62,6 +62,7 @@ struct ScenarioPlan {  // as the file has it
   std::vector<Scenario> parsed_scenarios() const;
   std::vector<std::uint32_t> context_words() const;
   QaWorkload workload(std::uint32_t context_words) const;
+  std::uint64_t cells() const { return scenarios.size() * (contexts.size() * std::uint64_t{repeats} + best_repeats); }
 };
 
 // What is known of model and machine before anything runs.
@@ -116,14 +117,16 @@ void ScenarioPlan::describe(V& v) {
   v.field("drain", &P::drain, "seconds for answers that are awaited at a cell's end; then they are cut and counted");
   v.field("request_timeout", &P::request_timeout, "seconds without a byte until a request counts as failed");
   v.field("repeats", &P::repeats, "of every cell");
+  v.field("best_repeats", &P::best_repeats, "more of the cells at the length with the most to show, after all others");
   v.field("warm_up", &P::warm_up, "chats before a cell's clock starts; not recorded");
   v.field("seed", &P::seed, "compute the first users' contexts once and fill each cell's store with them");
   v.field("warm_ram", &P::warm_ram, "fill the RAM tier from the seed too");
   v.field("stop_at_failure", &P::stop_at_failure, "end at the first cell that fails");
   v.field("demo", &P::demo, "measure first, and decide from it what the plan leaves to decide: all but the model");
+  v.field("full", &P::full, "with demo: six lengths, five minutes a cell and the best length thrice; takes hours");
   v.field("work", &P::work, "directory for stores and logs; empty or absent");
   v.field("purge", &P::purge, "remove what an earlier run left in it");
-  v.field("keep_logs", &P::keep_logs, "of the instances, also when all went well");
+  v.field("keep_logs", &P::keep_logs, "of the instances, with the trace of each cell, also when all went well");
   v.field("dry_run", &P::dry_run, "say what would be done, and whether it fits");
   v.field("csv", &P::csv, "file, a row per cell");
   v.field("json", &P::json, "file for everything");

@@ -34,7 +34,8 @@ struct ScenarioResults {
   std::vector<std::string> scenarios;   // in the plan's order
   std::vector<std::uint32_t> contexts;  // ascending
   std::map<std::uint32_t, std::uint64_t> context_tokens;  // words -> mean prompt tokens of a first question
-  std::vector<ScenarioCell> cells;                        // as they ran; a partial run has fewer
+  std::uint64_t cells_planned = 0;
+  std::vector<ScenarioCell> cells;  // as they ran; a partial run has fewer
   // The same question of the same user had the same answer in every scenario. Unset: no two scenarios shared one.
   std::optional<bool> answers_equal;
   std::uint64_t answers_compared = 0;

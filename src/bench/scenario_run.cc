@@ -9,6 +9,7 @@
 #include "bench/chat_batch.h"
 #include "bench/fleet.h"
 #include "bench/qa_run.h"
+#include "bench/scenario_findings.h"
 
 namespace cairn {
 namespace {
@@ -24,7 +25,7 @@ class ScenarioRun {
       : plan_(plan), work_(work), deps_(deps), scenarios_(plan.parsed_scenarios()), results_(std::move(heading)) {
     for (const Scenario& scenario : scenarios_) results_.scenarios.push_back(scenario.name);
     results_.contexts = plan.context_words();
-    cells_left_ = std::uint64_t{plan.repeats} * scenarios_.size() * results_.contexts.size();
+    results_.cells_planned = cells_left_ = plan.cells();
   }
 
   Result<ScenarioResults> run() {
@@ -44,6 +45,7 @@ class ScenarioRun {
     if (deps_.line) deps_.line(line);
   }
   Result<void> run_cells();
+  bool run_scenarios_at(std::uint32_t context, std::uint32_t repeat);  // false: the run ends here
   Result<void> compute_seed(std::uint32_t context);
   void run_cell(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat);
   void drive(const Scenario& scenario, Fleet& fleet, ScenarioCell& cell);
@@ -87,14 +89,23 @@ Result<void> ScenarioRun::run_cells() {
   for (std::uint32_t repeat = 0; repeat < plan_.repeats; ++repeat) {
     for (const std::uint32_t context : results_.contexts) {
       if (repeat == 0 && needs_seed()) CAIRN_TRY_VOID(compute_seed(context));
-      for (const Scenario& scenario : scenarios_) {
-        if (deps_.stop.load()) return {};
-        run_cell(scenario, context, repeat);
-        if (!results_.cells.empty() && !results_.cells.back().failure.empty() && plan_.stop_at_failure) return {};
-      }
+      if (!run_scenarios_at(context, repeat)) return {};
     }
   }
+  const std::optional<ScenarioComparison> best = best_point(results_);
+  for (std::uint32_t i = 0; best && i < plan_.best_repeats; ++i) {
+    if (!run_scenarios_at(best->context_words, plan_.repeats + i)) return {};
+  }
   return {};
+}
+
+bool ScenarioRun::run_scenarios_at(std::uint32_t context, std::uint32_t repeat) {
+  for (const Scenario& scenario : scenarios_) {
+    if (deps_.stop.load()) return false;
+    run_cell(scenario, context, repeat);
+    if (!results_.cells.empty() && !results_.cells.back().failure.empty() && plan_.stop_at_failure) return false;
+  }
+  return true;
 }
 
 // One instance with all cores of the fleet computes what the first users send first, unthrottled.
@@ -141,11 +152,14 @@ void ScenarioRun::run_cell(const Scenario& scenario, std::uint32_t context, std:
   const std::string seed = needs_seed() ? work_.seed(context).string() : "";
   std::string name = std::to_string(context) + "-";
   for (const char c : scenario.name) name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  name += "-" + std::to_string(repeat);
+  std::vector<std::string> flags = serve_flags(plan_, scenario, work_.store().string(), seed);
+  if (!scenario.has_flag("--trace")) {
+    flags.insert(flags.end(), {"--trace", (work_.logs() / (name + ".trace")).string()});
+  }
   if (!filled) {
     cell.failure = filled.error().detail;
-  } else if (Result<Fleet> fleet = start(fleet_plan(serve_flags(plan_, scenario, work_.store().string(), seed),
-                                                    name + "-" + std::to_string(repeat)));
-             !fleet) {
+  } else if (Result<Fleet> fleet = start(fleet_plan(std::move(flags), name)); !fleet) {
     cell.failure = fleet.error().detail;
   } else {
     drive(scenario, *fleet, cell);

@@ -25,6 +25,23 @@ TEST(DemoPlan, FitsEightMinutesAndTheModelAtAnyRate) {
   }
 }
 
+TEST(DemoPlan, TheLongOneHasThePublishedUsersAndRepeatsItsBestLength) {
+  for (const double rate : {60.0, 275.0, 5000.0}) {
+    const DemoMachine machine = machine_of(rate);
+    const ScenarioPlan shape = demo_shape(machine, DemoLength::kHours);
+    ScenarioPlan plan = demo_plan(shape, machine, shape.qps / 3.5);
+    plan.model = "m";
+    ASSERT_TRUE(plan.validate()) << rate << ": " << plan.validate().error().detail;
+    EXPECT_EQ(plan.users, 15u);
+    EXPECT_EQ(plan.time, 300);
+    EXPECT_EQ(plan.context_words().size(), 6u);
+    const PlanFigures figures{machine.kv_bytes_per_token, 300 * kMiB, rate, machine.context_tokens_max};
+    EXPECT_EQ(needs_of(plan, figures).cells, 4u * (6 + 2));
+    const Result<void> fits = check_fit(plan, figures, {1000 * kGiB, 1000 * kGiB});
+    EXPECT_TRUE(fits) << rate << ": " << (fits ? "" : fits.error().detail);
+  }
+}
+
 TEST(DemoPlan, KeepsItsProportions) {
   const DemoMachine machine = machine_of(275);
   const ScenarioPlan shape = demo_shape(machine);
@@ -66,7 +83,7 @@ ScenarioCell cell(const char* scenario, std::uint32_t context, std::uint64_t fin
   cell.context_words = context;
   cell.summary.finished = finished;
   cell.summary.processing_speed = static_cast<double>(finished) / 10;
-  cell.summary.ttft_s.mean = ttft_s;
+  cell.summary.wait_s.mean = ttft_s;
   return cell;
 }
 
@@ -88,7 +105,7 @@ TEST(DemoPlan, EveryBrokenPromiseIsALine) {
   };
   EXPECT_EQ(lines([](ScenarioResults& results) { results.answers_equal = false; }), 1u);
   EXPECT_EQ(lines([](ScenarioResults& results) { results.answers_equal.reset(); }), 1u);
-  EXPECT_EQ(lines([](ScenarioResults& results) { results.cells[2].summary.ttft_s.mean = 5; }), 1u);
+  EXPECT_EQ(lines([](ScenarioResults& results) { results.cells[2].summary.wait_s.mean = 5; }), 1u);
   EXPECT_EQ(lines([](ScenarioResults& results) { results.cells[2].summary.processing_speed = 1.2; }), 1u);
   EXPECT_EQ(lines([](ScenarioResults& results) { results.cells[3].summary.finished = 8; }), 1u) << "0.9 x 12 - 2 = 8.8";
   EXPECT_EQ(lines([](ScenarioResults& results) { results.cells.erase(results.cells.begin() + 2); }), 2u);

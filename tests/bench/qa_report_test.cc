@@ -64,6 +64,7 @@ TEST(QaReport, ColumnsOfTheOriginalComeFirstAndInItsOrder) {
   EXPECT_THAT(lines[2], StartsWith(",,,,5,,1700000000.1234567,,")) << "a failed request has no figures";
   EXPECT_THAT(lines[2], HasSubstr(",failed,\"HTTP 400: \"\"no, not this\"\"\""));
   EXPECT_THAT(lines[3], StartsWith("120,32,0.3333333333333333,0.1,5,2,")) << "renumbered over what finished";
+  EXPECT_THAT(lines[4], StartsWith(",,0.3333333333333333,,5,,")) << "cut after its first text";
   EXPECT_THAT(lines[5], StartsWith("120,32,0.3333333333333333,0.1,16,1,"));
   EXPECT_THAT(lines[5], HasSubstr(",96,device:32;ram:64,1,00ff,finished,"));
 }

@@ -102,6 +102,8 @@ TEST(ScenarioPlan, NeedsFollowTheCells) {
   const PlanNeeds thrice = needs_of(plan, kFigures);
   EXPECT_EQ(thrice.cells, 18u);
   EXPECT_EQ(thrice.seed_tokens, once.seed_tokens) << "computed once";
+  plan.best_repeats = 2;
+  EXPECT_EQ(needs_of(plan, kFigures).cells, 24u) << "of one length";
   plan.scenarios = {"device: --ram-bytes 0"};
   EXPECT_EQ(needs_of(plan, kFigures).disk_bytes, 0u) << "nothing keeps anything";
 }

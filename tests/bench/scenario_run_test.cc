@@ -84,6 +84,21 @@ TEST_F(ScenarioRunTest, EveryCellRunsShortestContextFirst) {
   EXPECT_FALSE(fs::exists(work_->store()));
 }
 
+TEST_F(ScenarioRunTest, TheBestLengthIsRunAgainAtTheEnd) {
+  plan_.time = 0.5;
+  plan_.best_repeats = 1;
+  const Result<ScenarioResults> results = run();
+  ASSERT_TRUE(results) << results.error().detail;
+  ASSERT_EQ(results->cells.size(), 6u);
+  EXPECT_EQ(results->cells_planned, 6u);
+  EXPECT_EQ(results->cells[4].scenario, "device");
+  EXPECT_EQ(results->cells[5].scenario, "store");
+  for (const std::size_t i : {4, 5}) {
+    EXPECT_EQ(results->cells[i].repeat, 1u);
+    EXPECT_EQ(results->cells[i].context_words, results->cells[4].context_words);
+  }
+}
+
 TEST_F(ScenarioRunTest, WithoutSeedEverybodyIsCold) {
   plan_.seed = false;
   plan_.contexts = {"10"};
