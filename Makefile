@@ -4,7 +4,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 CAIRN := build/release/bin/cairn
 
-.PHONY: help setup build model demo test test-only check fresh clean
+.PHONY: help setup build model demo demo-full test test-only check fresh clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -16,8 +16,11 @@ build: ## the program, build/release/bin/cairn
 model: build ## the demo's model, models/SmolLM2-135M-Instruct (93 MB to fetch)
 	@CAIRN=$(CAIRN) tools/get_model.sh
 
-demo: ## two instances on one store: what one computed, the other reads
+demo: ## two instances on one store, then a table of what the tiers are worth (ten minutes after the build)
 	@tools/demo
+
+demo-full: ## the same table as published workloads have it: 15 users, six lengths, repeats (three hours)
+	@tools/demo --full
 
 test: ## every test; installs what is missing first, then works offline
 	@tools/setup build test
