@@ -244,7 +244,7 @@ Result<PlanFigures> check_demo(const ScenarioPlan& words) {
   return figures;
 }
 
-constexpr double kServedSeconds = 10, kLongServedSeconds = 60;
+constexpr double kServedSeconds = 16, kLongServedSeconds = 120;
 
 Result<ScenarioPlan> decide_demo(const ScenarioPlan& words, const WorkDirectory& work, Bench& bench,
                                  const PlanFigures& figures, DemoFacts& facts) {

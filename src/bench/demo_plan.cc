@@ -13,8 +13,8 @@ namespace cairn {
 namespace {
 
 // Eight minutes: twelve cells with their starts and drains, the seeds, and a minute for measuring.
-constexpr double kCellSeconds = 13, kDrainSeconds = 15, kSeedSeconds = 55;
-constexpr double kChatSeconds = 7, kChatTokensMin = 900;     // to compute the longest chat
+constexpr double kCellSeconds = 15, kDrainSeconds = 15, kSeedSeconds = 55;
+constexpr double kChatSeconds = 5, kChatTokensMin = 900;     // to compute the longest chat
 constexpr std::array<double, 3> kShares = {0.4, 0.52, 1.0};  // of the longest chat; RAM holds 0.6 of the longest
 // Hours: the published number of users and rounds.
 constexpr double kLongCellSeconds = 300, kLongChatSeconds = 20;

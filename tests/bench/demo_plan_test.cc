@@ -58,7 +58,7 @@ TEST(DemoPlan, KeepsItsProportions) {
   EXPECT_LT(set(words[1]), ram) << "RAM holds the shorter lengths";
   EXPECT_GT(set(words[2]), ram + device) << "and not the longest";
   const double join_gap_s = plan_of(plan.workload(words[2])).join_gap_s;
-  EXPECT_GE(join_gap_s, plan.time * 0.9) << "hardly anybody joins";
+  EXPECT_GE(join_gap_s, plan.time * 0.8) << "one joins at most";
   const std::vector<Scenario> scenarios = plan.parsed_scenarios();
   ASSERT_EQ(scenarios.size(), 4u);
   EXPECT_NE(scenarios[2].flags.back().find("read_bytes_per_s=15840000&write_bytes_per_s=15840000"), std::string::npos)
