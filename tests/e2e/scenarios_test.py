@@ -104,6 +104,18 @@ def test_what_cannot_be_run_is_refused_before_anything_starts(plan, tmp_path):
     assert (tmp_path / "taken" / "thesis.txt").exists()
 
 
+def test_a_demo_that_cannot_be_run_is_refused_before_it_measures(chat_model, tmp_path):
+    demo = ["--demo", "--model", chat_model, "--work", tmp_path / "work"]
+    for words, expected in [
+        ([*demo, "--dry-run"], "dry_run does not go with demo"), ([*demo, "--html", "/nowhere/r.html"], "/nowhere/r.html"),
+        ([*demo[:2], "/nowhere"], "/nowhere"), (["--full", "--model", chat_model], "full goes with demo"),
+    ]:
+        done = scenarios(*words)
+        assert done.returncode == 2 and expected in done.stderr, (words, done.stderr)
+        assert len(done.stderr.strip().split("\n")) == 1
+        assert not (tmp_path / "work").exists()
+
+
 def test_an_interrupt_stops_the_children_and_reports_what_there_is(plan, tmp_path):
     process = subprocess.Popen([CAIRN, "bench", "scenarios", str(plan(time=600)), "--json", str(tmp_path / "r.json")],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -1,9 +1,10 @@
 """Property: what one process computed is a verified hit in another and after a restart, bit for bit."""
 import json
+import os
 import shutil
 import subprocess
 
-from conftest import blocks, index_of, wait_for
+from conftest import blocks, cairn, index_of, wait_for
 
 WORDS = "the traveller left a stone on the cairn so that the next one finds the way over the hill "
 PROMPT = "".join(f"{i}. {WORDS}" for i in range(90))
@@ -85,6 +86,13 @@ def test_a_trace_tells_what_was_forecast_and_what_happened(serve, small_model, t
     assert 0 < cold["happened"]["load_s"] <= cold["happened"]["prefill_s"] <= cold["ttft_s"]
     assert warm["happened"]["device_tokens"] > 0
     assert warm["happened"]["load_s"] == 0 or warm["forecast"]["planned_tokens"] > 0
+
+
+def test_a_trace_that_cannot_be_written_is_refused_at_the_start(small_model, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, tmp_path / "no" / "folder"):
+        done = cairn("serve", small_model, "--listen", "127.0.0.1:0", "--trace", path)
+        assert done.returncode == 1 and f"trace: {path}" in done.stderr, done.stderr
 
 
 def test_after_drain_the_store_is_as_large_as_the_metric_says(serve, small_model, tmp_path):
