@@ -257,8 +257,8 @@ Result<ScenarioPlan> decide_demo(const ScenarioPlan& words, const WorkDirectory&
     return measure_prefill(words, {tokens, chats, tokens * 2 * machine.kv_bytes_per_token + 16 * kMiB}, work,
                            bench.deps);
   };
-  std::printf(
-      "Measuring (about a minute): prefill of one instance, then what device only serves when asked for more\n");
+  std::printf("Measuring (%s): prefill of one instance, then what device only serves when asked for more\n",
+              words.full ? "about three minutes" : "about a minute");
   std::fflush(stdout);
   CAIRN_TRY(machine.prefill_tokens_per_s, measure(400, 2));
   ScenarioPlan shape = with_words(demo_shape(machine, words.full ? DemoLength::kHours : DemoLength::kMinutes), words);

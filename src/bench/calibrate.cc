@@ -50,6 +50,7 @@ Result<double> measure_served(const ScenarioPlan& plan, double time_s, const Wor
   one.scenarios.resize(1);
   one.contexts = {std::to_string(plan.context_words().back())};
   one.repeats = 1;
+  one.best_repeats = 0;
   one.seed = false;
   one.time = time_s;
   ScenarioRunDeps quiet{deps.clock, deps.stop, deps.program, deps.environment, deps.progress, {}, {}};

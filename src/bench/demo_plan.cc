@@ -16,7 +16,7 @@ namespace {
 constexpr double kCellSeconds = 15, kDrainSeconds = 15, kSeedSeconds = 55;
 constexpr double kChatSeconds = 5, kChatTokensMin = 900;     // to compute the longest chat
 constexpr std::array<double, 3> kShares = {0.4, 0.52, 1.0};  // of the longest chat; RAM holds 0.6 of the longest
-// Hours: the published number of users and rounds.
+// Hours: the published number of users; of rounds too, where the shortest length has room for them.
 constexpr double kLongCellSeconds = 300, kLongChatSeconds = 20;
 constexpr std::array<double, 6> kLongShares = {0.2, 0.32, 0.44, 0.56, 0.8, 1.0};
 constexpr std::uint32_t kLongUsers = 15, kLongRounds = 20, kLongRepeats = 2;
@@ -88,7 +88,7 @@ ScenarioPlan demo_shape(const DemoMachine& machine, DemoLength length) {
     plan.rounds = kLongRounds;
     plan.best_repeats = kLongRepeats;
   } else {
-    // So many that nobody joins before a cell ends: who joins is cold.
+    // So many that hardly anybody joins before a cell ends, as far as the shortest length has room: who joins is cold.
     plan.rounds =
         std::clamp(static_cast<std::uint32_t>(std::ceil(kCellSeconds * plan.qps)) + 2, kRoundsMin, kRoundsMax);
     const double chats =

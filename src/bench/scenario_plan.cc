@@ -135,6 +135,7 @@ Result<void> ScenarioPlan::validate() const {
   if (!is_sane(request_timeout, 0.001)) return invalid("request_timeout must be from 0.001 to 1000000 seconds");
   if (repeats == 0 || repeats > 1000) return invalid("repeats must be from 1 to 1000");
   if (best_repeats > 1000) return invalid("best_repeats must be at most 1000");
+  if (best_repeats > 0 && !demo && scenarios.size() < 2) return invalid("best_repeats needs two scenarios to compare");
   if (full && !demo) return invalid("full goes with demo");
   if (warm_up > 1000) return invalid("warm_up must be at most 1000 chats");
   if (users == 0 || rounds < 2) return invalid("users must be at least 1 and rounds at least 2");

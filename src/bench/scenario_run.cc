@@ -155,7 +155,10 @@ void ScenarioRun::run_cell(const Scenario& scenario, std::uint32_t context, std:
   name += "-" + std::to_string(repeat);
   std::vector<std::string> flags = serve_flags(plan_, scenario, work_.store().string(), seed);
   if (!scenario.has_flag("--trace")) {
-    flags.insert(flags.end(), {"--trace", (work_.logs() / (name + ".trace")).string()});
+    const std::filesystem::path trace = work_.logs() / (name + ".trace");
+    std::error_code ignored;
+    std::filesystem::remove(trace, ignored);  // of a run that measured this cell before
+    flags.insert(flags.end(), {"--trace", trace.string()});
   }
   if (!filled) {
     cell.failure = filled.error().detail;

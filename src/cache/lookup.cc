@@ -260,6 +260,7 @@ MissReason LookupJob::reason() const {
 void LookupJob::finish() {
   state_.abandon_all(*this);
   op_.tally = {};
+  op_.forecast = {};
   const std::size_t found = found_chunks();
   const std::size_t planned = plan(found);
   lease(planned);

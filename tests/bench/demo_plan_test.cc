@@ -33,6 +33,7 @@ TEST(DemoPlan, TheLongOneHasThePublishedUsersAndRepeatsItsBestLength) {
     plan.model = "m";
     ASSERT_TRUE(plan.validate()) << rate << ": " << plan.validate().error().detail;
     EXPECT_EQ(plan.users, 15u);
+    EXPECT_TRUE(plan.rounds == 20 || rate < 250) << plan.rounds;
     EXPECT_EQ(plan.time, 300);
     EXPECT_EQ(plan.context_words().size(), 6u);
     const PlanFigures figures{machine.kv_bytes_per_token, 300 * kMiB, rate, machine.context_tokens_max};

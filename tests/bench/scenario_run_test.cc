@@ -6,6 +6,7 @@
 
 #include "bench/chat_server.h"
 #include "bench/fake_cairn.h"
+#include "bench/scenario_findings.h"
 #include "support/temporary_directory.h"
 
 namespace cairn {
@@ -91,6 +92,10 @@ TEST_F(ScenarioRunTest, TheBestLengthIsRunAgainAtTheEnd) {
   ASSERT_TRUE(results) << results.error().detail;
   ASSERT_EQ(results->cells.size(), 6u);
   EXPECT_EQ(results->cells_planned, 6u);
+  ScenarioResults before = *results;
+  before.cells.resize(4);
+  ASSERT_TRUE(best_point(before));
+  EXPECT_EQ(results->cells[4].context_words, best_point(before)->context_words);
   EXPECT_EQ(results->cells[4].scenario, "device");
   EXPECT_EQ(results->cells[5].scenario, "store");
   for (const std::size_t i : {4, 5}) {

@@ -84,8 +84,7 @@ def test_a_trace_tells_what_was_forecast_and_what_happened(serve, small_model, t
     loaded = sum(cold["happened"]["tier_tokens"].values())
     assert cold["forecast"]["found_tokens"] == cold["forecast"]["planned_tokens"] >= loaded > 0
     assert 0 < cold["happened"]["load_s"] <= cold["happened"]["prefill_s"] <= cold["ttft_s"]
-    assert warm["happened"]["device_tokens"] > 0
-    assert warm["happened"]["load_s"] == 0 or warm["forecast"]["planned_tokens"] > 0
+    assert warm["happened"]["device_tokens"] > cold["happened"]["device_tokens"]
 
 
 def test_a_trace_that_cannot_be_written_is_refused_at_the_start(small_model, tmp_path):

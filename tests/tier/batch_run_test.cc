@@ -95,7 +95,7 @@ class AskedExecutor final : public Executor {
   std::function<void(Task&)> asked_;
 };
 
-TEST_F(BatchRunTest, ATaskStaysUntilTheCutHasAskedItsExecutorAndIsAskedForOnce) {
+TEST_F(BatchRunTest, ATaskStaysUntilTheCutHasAskedItsExecutor) {
   Work work(queue, Verb::kContains);
   work.add(world.id(0));
   work.batch.slots = work.slots;
@@ -103,24 +103,43 @@ TEST_F(BatchRunTest, ATaskStaysUntilTheCutHasAskedItsExecutorAndIsAskedForOnce) 
   struct Nothing final : Task {
     void run() noexcept override {}
   } task;
-  std::atomic<bool> detached{false};
+  std::atomic<bool> begun{false}, detached{false};
   std::thread worker;
   int asked = 0;
   AskedExecutor executor([&](Task& named) {
     EXPECT_EQ(&named, &task);
     ++asked;
     worker = std::thread([&] {
+      begun = true;
       run->detach(task);
       detached = true;
     });
+    while (!begun) std::this_thread::yield();
     for (int i = 0; i < 2000 && !detached; ++i) std::this_thread::yield();
     EXPECT_FALSE(detached);
   });
   run->attach(task, executor);
   run->cut(ErrorCode::kTimeout, "test");
   worker.join();
-  run->cut(ErrorCode::kTimeout, "test");
   EXPECT_EQ(asked, 1);
+  EXPECT_EQ(wait_for(queue), &work.batch);
+}
+
+TEST_F(BatchRunTest, AnExecutorIsAskedOnceForATaskHoweverOftenItIsCut) {
+  Work work(queue, Verb::kContains);
+  work.add(world.id(0));
+  work.batch.slots = work.slots;
+  const auto run = in_flight.enter(work.batch);
+  struct Nothing final : Task {
+    void run() noexcept override {}
+  } task;
+  int asked = 0;
+  AskedExecutor executor([&](Task&) { ++asked; });
+  run->attach(task, executor);
+  run->cut(ErrorCode::kTimeout, "test");
+  run->cut(ErrorCode::kTimeout, "test");  // the executor may be gone by now
+  EXPECT_EQ(asked, 1);
+  run->detach(task);
   EXPECT_EQ(wait_for(queue), &work.batch);
 }
 
