@@ -4,7 +4,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 CAIRN := build/release/bin/cairn
 
-.PHONY: help setup build model demo demo-full test test-only check fresh clean
+.PHONY: help setup build model demo demo-full test check fresh clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20

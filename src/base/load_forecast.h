@@ -10,6 +10,14 @@ namespace cairn {
 struct LoadForecast {
   std::uint64_t found_tokens = 0, planned_tokens = 0;  // beyond what the device held
   double load_s = 0, compute_s = 0;
+
+  LoadForecast& operator+=(const LoadForecast& other) {
+    found_tokens += other.found_tokens;
+    planned_tokens += other.planned_tokens;
+    load_s += other.load_s;
+    compute_s += other.compute_s;
+    return *this;
+  }
 };
 
 }  // namespace cairn

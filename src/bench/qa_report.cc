@@ -185,7 +185,7 @@ Json json_of(const QaSummary& sum) {
               {"total_tokens_per_s", sum.input_tokens_per_s + sum.output_tokens_per_s},
               {"mean_generation_speed", json_of(sum.mean_generation_speed)},
               {"ttft_s", json_of(sum.ttft_s)},
-              {"ttft_with_cut_s", json_of(sum.wait_s)},
+              {"ttft_with_cut_s", json_of(sum.ttft_with_cut_s)},
               {"itl_s", json_of(sum.gap_s)},
               {"end_to_end_s", json_of(sum.end_to_end_s)},
               {"prompt_tokens", sum.prompt_tokens},

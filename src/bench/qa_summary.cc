@@ -123,7 +123,7 @@ QaSummary summarise(std::span<const RequestRecord> records, const SummaryWindow&
   sum.output_tokens_per_s = rate(sum.generation_tokens);
   sum.mean_generation_speed = spread_of(std::move(samples.speeds)).mean;
   sum.ttft_s = spread_of(std::move(samples.ttft));
-  sum.wait_s = spread_of(std::move(samples.waits));
+  sum.ttft_with_cut_s = spread_of(std::move(samples.waits));
   sum.gap_s = spread_of(std::move(samples.gaps));
   sum.end_to_end_s = spread_of(std::move(samples.end_to_end));
   return sum;
@@ -144,7 +144,7 @@ std::string to_text(const QaSummary& sum) {
   out += row("Output tokens", format("%.4f", sum.output_tokens_per_s), "tokens/s");
   out += row("Mean generation speed", number(sum.mean_generation_speed, "%.4f"), "tokens/s per request");
   out += spread_line("Time to first token", sum.ttft_s);
-  if (sum.in_flight > 0 && sum.wait_s.mean) out += spread_line("  at least, with those cut", sum.wait_s);
+  if (sum.in_flight > 0 && sum.ttft_with_cut_s.mean) out += spread_line("  at least, with those cut", sum.ttft_with_cut_s);
   out += spread_line("Between pieces of text", sum.gap_s);
   out += spread_line("End to end", sum.end_to_end_s);
   if (sum.cached_tokens) {

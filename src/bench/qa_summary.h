@@ -44,7 +44,7 @@ struct QaSummary {
   Spread ttft_s, gap_s, end_to_end_s;  // of those that finished
   // Of those that finished or were cut: TTFT, or how long a request that was cut before its first text had waited. What
   // is slow would otherwise look fast because only its fastest requests finish.
-  Spread wait_s;
+  Spread ttft_with_cut_s;
   std::uint64_t prompt_tokens = 0, generation_tokens = 0;
   std::optional<std::uint64_t> cached_tokens;  // unset: no server said
   std::map<std::string, std::uint64_t> cached_by_tier;

@@ -138,7 +138,7 @@ std::vector<double> source_shares(const ScenarioResults& results, const std::str
 
 ScenarioPoint point_of(const ScenarioCell& cell) {
   if (!cell.failure.empty()) return {};
-  return {1, finite(cell.summary.processing_speed), finite(cell.summary.wait_s.mean),
+  return {1, finite(cell.summary.processing_speed), finite(cell.summary.ttft_with_cut_s.mean),
           finite(cell.summary.mean_generation_speed)};
 }
 

@@ -28,7 +28,7 @@ std::vector<double> source_shares(const ScenarioResults& results, const std::str
 // Of a cell that ran to its end (several: each the median of theirs); all unset where none did.
 struct ScenarioPoint {
   std::size_t cells = 0;
-  std::optional<double> speed, ttft_s, decode;  // requests/s, mean wait_s, tokens/s per request
+  std::optional<double> speed, ttft_s, decode;  // requests/s, mean ttft_with_cut_s, tokens/s per request
 };
 ScenarioPoint point_of(const ScenarioCell& cell);
 ScenarioPoint point_of(const ScenarioResults& results, const std::string& scenario, std::uint32_t context_words);

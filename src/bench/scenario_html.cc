@@ -142,7 +142,7 @@ std::string percentile_table(const Page& page) {
                  return cell_rows(page, words, [](const ScenarioCell& each) {
                    if (!each.failure.empty()) return std::string();
                    const QaSummary& sum = each.summary;
-                   return spread_cells(sum.wait_s) + spread_cells(sum.gap_s) + spread_cells(sum.end_to_end_s);
+                   return spread_cells(sum.ttft_with_cut_s) + spread_cells(sum.gap_s) + spread_cells(sum.end_to_end_s);
                  });
                }));
 }

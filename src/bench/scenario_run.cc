@@ -92,6 +92,7 @@ Result<void> ScenarioRun::run_cells() {
       if (!run_scenarios_at(context, repeat)) return {};
     }
   }
+  if (plan_.best_repeats == 0) return {};
   const std::optional<ScenarioComparison> best = best_point(results_);
   for (std::uint32_t i = 0; best && i < plan_.best_repeats; ++i) {
     if (!run_scenarios_at(best->context_words, plan_.repeats + i)) return {};

@@ -249,10 +249,7 @@ void CompletionJob::close(int status, const std::string& finish) {
     summary.use.prompt_tokens += sequence->prompt_tokens;
     summary.use.device_tokens += sequence->use.device_tokens;
     summary.use.computed_tokens += sequence->use.computed_tokens;
-    summary.use.forecast.found_tokens += sequence->use.forecast.found_tokens;
-    summary.use.forecast.planned_tokens += sequence->use.forecast.planned_tokens;
-    summary.use.forecast.load_s += sequence->use.forecast.load_s;
-    summary.use.forecast.compute_s += sequence->use.forecast.compute_s;
+    summary.use.forecast += sequence->use.forecast;
     summary.use.queued_s += sequence->use.queued_s;
     summary.use.load_s += sequence->use.load_s;
     summary.use.prefill_s += sequence->use.prefill_s;

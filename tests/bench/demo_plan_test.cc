@@ -84,7 +84,7 @@ ScenarioCell cell(const char* scenario, std::uint32_t context, std::uint64_t fin
   cell.context_words = context;
   cell.summary.finished = finished;
   cell.summary.processing_speed = static_cast<double>(finished) / 10;
-  cell.summary.wait_s.mean = ttft_s;
+  cell.summary.ttft_with_cut_s.mean = ttft_s;
   return cell;
 }
 
@@ -106,7 +106,7 @@ TEST(DemoPlan, EveryBrokenPromiseIsALine) {
   };
   EXPECT_EQ(lines([](ScenarioResults& results) { results.answers_equal = false; }), 1u);
   EXPECT_EQ(lines([](ScenarioResults& results) { results.answers_equal.reset(); }), 1u);
-  EXPECT_EQ(lines([](ScenarioResults& results) { results.cells[2].summary.wait_s.mean = 5; }), 1u);
+  EXPECT_EQ(lines([](ScenarioResults& results) { results.cells[2].summary.ttft_with_cut_s.mean = 5; }), 1u);
   EXPECT_EQ(lines([](ScenarioResults& results) { results.cells[2].summary.processing_speed = 1.2; }), 1u);
   EXPECT_EQ(lines([](ScenarioResults& results) { results.cells[3].summary.finished = 8; }), 1u) << "0.9 x 12 - 2 = 8.8";
   EXPECT_EQ(lines([](ScenarioResults& results) { results.cells.erase(results.cells.begin() + 2); }), 2u);

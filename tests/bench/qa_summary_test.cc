@@ -104,11 +104,11 @@ TEST(QaSummary, FailedAndCutRequestsAreOfferedButNotServed) {
   EXPECT_DOUBLE_EQ(sum.actual_qps, 7.0 / 20);
   EXPECT_DOUBLE_EQ(sum.processing_speed, 4.0 / 20);
   EXPECT_DOUBLE_EQ(*sum.ttft_s.mean, 7.5 / 4);
-  EXPECT_DOUBLE_EQ(*sum.wait_s.mean, (7.5 + 16) / 5) << "the cut one had waited from 1009 to 1025";
+  EXPECT_DOUBLE_EQ(*sum.ttft_with_cut_s.mean, (7.5 + 16) / 5) << "the cut one had waited from 1009 to 1025";
   EXPECT_THAT(to_text(sum), HasSubstr("2 x HTTP 429"));
   EXPECT_THAT(to_text(sum), HasSubstr("at least, with those cut"));
   records.back().ttft_s = 3;  // its answer had begun
-  EXPECT_DOUBLE_EQ(*summarise(records, window, 2).wait_s.mean, 10.5 / 5);
+  EXPECT_DOUBLE_EQ(*summarise(records, window, 2).ttft_with_cut_s.mean, 10.5 / 5);
 }
 
 TEST(QaSummary, TokensFromTheCacheAreSummedByTier) {

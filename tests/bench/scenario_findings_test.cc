@@ -73,7 +73,7 @@ TEST(ScenarioFindings, DownsidesAreJudgedAtTheirLimits) {
   EXPECT_EQ(verdict(0.9699, 1), Downside::kFound);
   EXPECT_EQ(verdict(1, 1.0501), Downside::kFound);
   ScenarioResults results = two(1, 1);
-  results.cells[1].summary.wait_s = {};
+  results.cells[1].summary.ttft_with_cut_s = {};
   EXPECT_EQ(find_downsides(results, pairs)[0].downside(), Downside::kUnknown);
   results.cells[1].summary.processing_speed = 0.5;
   EXPECT_EQ(find_downsides(results, pairs)[0].downside(), Downside::kFound);

@@ -86,7 +86,6 @@ TEST_F(ScenarioRunTest, EveryCellRunsShortestContextFirst) {
 }
 
 TEST_F(ScenarioRunTest, TheBestLengthIsRunAgainAtTheEnd) {
-  plan_.time = 0.5;
   plan_.best_repeats = 1;
   const Result<ScenarioResults> results = run();
   ASSERT_TRUE(results) << results.error().detail;

@@ -16,6 +16,16 @@ class BatchRunTest : public testing::Test {
   TierWorld world;
   CompletionQueue queue;
   InFlight in_flight{world.clock};
+
+  std::shared_ptr<BatchRun> enter_one(Work& work) {
+    work.add(world.id(0));
+    work.batch.slots = work.slots;
+    return in_flight.enter(work.batch);
+  }
+};
+
+struct NoTask final : Task {
+  void run() noexcept override {}
 };
 
 TEST_F(BatchRunTest, RowsGoOutInOrderAndTheBatchHomeWithTheLast) {
@@ -97,12 +107,8 @@ class AskedExecutor final : public Executor {
 
 TEST_F(BatchRunTest, ATaskStaysUntilTheCutHasAskedItsExecutor) {
   Work work(queue, Verb::kContains);
-  work.add(world.id(0));
-  work.batch.slots = work.slots;
-  const auto run = in_flight.enter(work.batch);
-  struct Nothing final : Task {
-    void run() noexcept override {}
-  } task;
+  const auto run = enter_one(work);
+  NoTask task;
   std::atomic<bool> begun{false}, detached{false};
   std::thread worker;
   int asked = 0;
@@ -127,12 +133,8 @@ TEST_F(BatchRunTest, ATaskStaysUntilTheCutHasAskedItsExecutor) {
 
 TEST_F(BatchRunTest, AnExecutorIsAskedOnceForATaskHoweverOftenItIsCut) {
   Work work(queue, Verb::kContains);
-  work.add(world.id(0));
-  work.batch.slots = work.slots;
-  const auto run = in_flight.enter(work.batch);
-  struct Nothing final : Task {
-    void run() noexcept override {}
-  } task;
+  const auto run = enter_one(work);
+  NoTask task;
   int asked = 0;
   AskedExecutor executor([&](Task&) { ++asked; });
   run->attach(task, executor);
