@@ -117,7 +117,10 @@ void Scheduler::fill(Sequence& sequence, std::uint32_t computed) {
   const std::uint32_t before = sequence.computed / config_.page_tokens;
   sequence.computed = computed;
   for (std::uint32_t i = before; i < computed / config_.page_tokens; ++i) {
-    if (i == sequence.nodes.size() && !publish(sequence, false)) return;
+    if (i >= sequence.nodes.size()) {
+      if (!publish(sequence, false)) return;  // another sequence fills this path: from there on ours is private
+      CAIRN_CHECK(sequence.nodes.size() == i + 1, "a path without gaps");
+    }
     PrefixTree::Node* node = sequence.nodes[i];
     if (node->filling) tree_.ready(node);
   }

@@ -35,6 +35,17 @@ TEST(Plan, DecodesComeFirstAndPrefillsFillTheStep) {
   EXPECT_EQ(to_string(small.turn()), "run 1[12,13)* p0 2[38,40)* p1,2,3");
 }
 
+// Two equal prompts that end with a page: the second computes the last page itself, while the first fills it too, and is
+// no part of the tree from there on, however long its answer.
+TEST(Plan, EqualPromptsOfWholePagesAnswerPastTheNextPage) {
+  Small small({.chunk_tokens = 32, .step_tokens_max = 16, .sequences_max = 4}, 16);
+  for (std::uint64_t i = 1; i <= 2; ++i) small.scheduler.add({i}, {random_tokens(1, 2 * kPageTokens), 60, {}, {}});
+  for (int turn = 0; turn < 80; ++turn) small.turn();
+  EXPECT_TRUE(small.scheduler.unmatched().empty());
+  EXPECT_EQ(small.scheduler.active(), 0u);
+  EXPECT_EQ(small.pages.free() + small.scheduler.tree().evictable(), small.pages.capacity());
+}
+
 TEST(Plan, NoMoreSequencesThanAllowedRunAtOnce) {
   Small small({.chunk_tokens = 32, .step_tokens_max = 64, .sequences_max = 2});
   for (std::uint64_t i = 1; i <= 3; ++i) small.scheduler.add({i}, {random_tokens(i, 5), 2, {}, {}});
