@@ -16,6 +16,7 @@ Result<void> within(const char* name, std::uint64_t value, std::uint64_t least, 
 Result<void> EngineConfig::validate() const {
   CAIRN_TRY_VOID(within("device_kv_bytes", device_kv_bytes, 1, 1ull << 50));
   CAIRN_TRY_VOID(within("step_tokens_max", step_tokens_max, 1, 65536));
+  CAIRN_TRY_VOID(within("mixed_step_tokens", mixed_step_tokens, 1, 65536));
   CAIRN_TRY_VOID(within("sequences_max", sequences_max, 1, 65536));
   CAIRN_TRY_VOID(within("queue_max", queue_max, 1, 1u << 20));
   CAIRN_TRY_VOID(within("threads", threads, 0, 256));

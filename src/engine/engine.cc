@@ -20,6 +20,7 @@ SchedulerConfig scheduler_config(const EngineConfig& config, const EngineDeps& d
   return {.page_tokens = deps.pages.page_tokens(),
           .chunk_tokens = deps.connector.chunk_tokens(),
           .step_tokens_max = config.step_tokens_max,
+          .mixed_step_tokens = config.mixed_step_tokens,
           .sequences_max = config.sequences_max,
           .save_decode_cache = config.save_decode_cache};
 }

@@ -11,6 +11,7 @@ Step Scheduler::plan() {
   std::uint32_t budget = config_.step_tokens_max;
   pages_.refresh();
   plan_decodes(step, budget);
+  if (!step.run.empty()) budget = std::min(budget, config_.mixed_step_tokens);
   admit(step);
   plan_prefills(step, budget);
   step.preempted = std::exchange(preempted_, {});

@@ -24,9 +24,10 @@ namespace cairn {
 struct SchedulerConfig {
   std::uint32_t page_tokens = 16;
   std::uint32_t chunk_tokens = 256;
-  std::uint32_t step_tokens_max = 256;  // at least sequences_max
-  std::uint32_t sequences_max = 64;     // loading or running
-  bool save_decode_cache = true;        // false: only the prompt's chunks are saved
+  std::uint32_t step_tokens_max = 256;   // at least sequences_max
+  std::uint32_t mixed_step_tokens = 64;  // of prompts, beside decodes
+  std::uint32_t sequences_max = 64;      // loading or running
+  bool save_decode_cache = true;         // false: only the prompt's chunks are saved
 };
 
 struct SequenceRequest {

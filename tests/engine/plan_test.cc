@@ -35,8 +35,8 @@ TEST(Plan, DecodesComeFirstAndPrefillsFillTheStep) {
   EXPECT_EQ(to_string(small.turn()), "run 1[12,13)* p0 2[38,40)* p1,2,3");
 }
 
-// Two equal prompts that end with a page: the second computes the last page itself, while the first fills it too, and is
-// no part of the tree from there on, however long its answer.
+// Two equal prompts that end with a page: the second computes the last page itself, while the first fills it too, and
+// is no part of the tree from there on, however long its answer.
 TEST(Plan, EqualPromptsOfWholePagesAnswerPastTheNextPage) {
   Small small({.chunk_tokens = 32, .step_tokens_max = 16, .sequences_max = 4}, 16);
   for (std::uint64_t i = 1; i <= 2; ++i) small.scheduler.add({i}, {random_tokens(1, 2 * kPageTokens), 60, {}, {}});
@@ -44,6 +44,16 @@ TEST(Plan, EqualPromptsOfWholePagesAnswerPastTheNextPage) {
   EXPECT_TRUE(small.scheduler.unmatched().empty());
   EXPECT_EQ(small.scheduler.active(), 0u);
   EXPECT_EQ(small.pages.free() + small.scheduler.tree().evictable(), small.pages.capacity());
+}
+
+TEST(Plan, APromptBesideDecodesTakesSmallerSteps) {
+  Small small({.chunk_tokens = 32, .step_tokens_max = 20, .mixed_step_tokens = 6, .sequences_max = 4});
+  small.scheduler.add({1}, {random_tokens(1, 10), 3, {}, {}});
+  small.turn();
+  small.scheduler.add({2}, {random_tokens(2, 40), 5, {}, {}});
+  EXPECT_EQ(to_string(small.turn()), "run 1[10,11)* p0 2[0,6) p1");
+  EXPECT_EQ(to_string(small.turn()), "run 1[11,12)* p0 2[6,12) p1");
+  EXPECT_EQ(to_string(small.turn()), "run 2[12,32) p1,2 | save 2[0,32) p1,2") << "1 ended: nobody waits for a token";
 }
 
 TEST(Plan, NoMoreSequencesThanAllowedRunAtOnce) {

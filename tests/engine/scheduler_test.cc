@@ -27,6 +27,7 @@ class History {
         scheduler_({.page_tokens = kPageTokens,
                     .chunk_tokens = 32,
                     .step_tokens_max = static_cast<std::uint32_t>(4 + random_.below(60)),
+                    .mixed_step_tokens = static_cast<std::uint32_t>(1 + random_.below(60)),
                     .sequences_max = static_cast<std::uint32_t>(1 + random_.below(4)),
                     .save_decode_cache = random_.chance(0.5)},
                    pages_) {}
