@@ -244,7 +244,7 @@ Result<PlanFigures> check_demo(const ScenarioPlan& words) {
   return figures;
 }
 
-constexpr double kServedSeconds = 16, kLongServedSeconds = 120;
+constexpr double kServedSeconds = 16, kLongServedSeconds = 180;
 
 Result<ScenarioPlan> decide_demo(const ScenarioPlan& words, const WorkDirectory& work, Bench& bench,
                                  const PlanFigures& figures, DemoFacts& facts) {
@@ -258,7 +258,7 @@ Result<ScenarioPlan> decide_demo(const ScenarioPlan& words, const WorkDirectory&
                            bench.deps);
   };
   std::printf("Measuring (%s): prefill of one instance, then what device only serves when asked for more\n",
-              words.full ? "about three minutes" : "about a minute");
+              words.full ? "about five minutes" : "about a minute");
   std::fflush(stdout);
   CAIRN_TRY(machine.prefill_tokens_per_s, measure(400, 2));
   ScenarioPlan shape = with_words(demo_shape(machine, words.full ? DemoLength::kHours : DemoLength::kMinutes), words);

@@ -58,7 +58,7 @@ Result<double> measure_served(const ScenarioPlan& plan, double time_s, const Wor
   if (results.interrupted || results.cells.empty()) return Error{ErrorCode::kCancelled, "broken off"};
   const ScenarioCell& cell = results.cells[0];
   if (!cell.failure.empty()) return unavailable("measuring what device only serves: " + cell.failure);
-  return cell.summary.processing_speed;
+  return cell.steady_per_s.value_or(cell.summary.processing_speed);
 }
 
 }  // namespace cairn

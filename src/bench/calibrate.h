@@ -14,7 +14,8 @@ struct PrefillProbe {
 Result<double> measure_prefill(const ScenarioPlan& plan, const PrefillProbe& probe, const WorkDirectory& work,
                                const ScenarioRunDeps& deps);
 
-// Requests per second that the plan's first scenario serves at its longest length, with empty tiers, for `time_s`.
+// Requests per second that the plan's first scenario serves at its longest length, with empty tiers, for `time_s`, once
+// each instance has answered one: the first answers of a saturated fleet come late and say nothing of its rate.
 Result<double> measure_served(const ScenarioPlan& plan, double time_s, const WorkDirectory& work,
                               const ScenarioRunDeps& deps);
 

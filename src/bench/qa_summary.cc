@@ -129,6 +129,18 @@ QaSummary summarise(std::span<const RequestRecord> records, const SummaryWindow&
   return sum;
 }
 
+std::optional<double> steady_rate(std::span<const RequestRecord> records, std::size_t skip) {
+  std::vector<double> finishes;
+  for (const RequestRecord& record : records) {
+    if (record.finished()) finishes.push_back(record.finish_s);
+  }
+  std::ranges::sort(finishes);
+  if (skip == 0 || finishes.size() < 2 * skip) return std::nullopt;
+  const double length_s = finishes.back() - finishes[skip - 1];
+  if (!(length_s > 0)) return std::nullopt;
+  return static_cast<double>(finishes.size() - skip) / length_s;
+}
+
 std::string to_text(const QaSummary& sum) {
   const auto row = [](const char* name, const std::string& value, const char* unit) {
     return format("  %-28s %12s%s%s\n", name, value.c_str(), *unit == '\0' ? "" : " ", unit);
@@ -144,7 +156,8 @@ std::string to_text(const QaSummary& sum) {
   out += row("Output tokens", format("%.4f", sum.output_tokens_per_s), "tokens/s");
   out += row("Mean generation speed", number(sum.mean_generation_speed, "%.4f"), "tokens/s per request");
   out += spread_line("Time to first token", sum.ttft_s);
-  if (sum.in_flight > 0 && sum.ttft_with_cut_s.mean) out += spread_line("  at least, with those cut", sum.ttft_with_cut_s);
+  if (sum.in_flight > 0 && sum.ttft_with_cut_s.mean)
+    out += spread_line("  at least, with those cut", sum.ttft_with_cut_s);
   out += spread_line("Between pieces of text", sum.gap_s);
   out += spread_line("End to end", sum.end_to_end_s);
   if (sum.cached_tokens) {

@@ -54,6 +54,10 @@ struct QaSummary {
 QaSummary summarise(std::span<const RequestRecord> records, const SummaryWindow& window, double configured_qps,
                     std::uint64_t in_flight = 0);
 
+// Requests per second between the finish number `skip` and the last: what a fleet serves once it is busy. `skip`
+// finishes at one moment may be the first of as many servers. Unset: fewer than twice as many finished.
+std::optional<double> steady_rate(std::span<const RequestRecord> records, std::size_t skip);
+
 std::string to_text(const QaSummary& summary);
 // One line for --log-interval.
 std::string to_line(const QaSummary& summary);

@@ -82,8 +82,8 @@ std::string percentile_table(const ScenarioResults& results) {
                     "  end to end\n";
   for (const ScenarioCell& cell : results.cells) {
     if (!cell.failure.empty()) continue;
-    out += key_cells(results, cell) + spread_cells(cell.summary.ttft_with_cut_s) + "  " + spread_cells(cell.summary.gap_s) +
-           "  " + spread_cells(cell.summary.end_to_end_s) + "\n";
+    out += key_cells(results, cell) + spread_cells(cell.summary.ttft_with_cut_s) + "  " +
+           spread_cells(cell.summary.gap_s) + "  " + spread_cells(cell.summary.end_to_end_s) + "\n";
   }
   return out;
 }
@@ -264,10 +264,11 @@ std::string scenario_row(const ScenarioResults& results, const ScenarioCell& cel
   };
   const std::vector<double> computed = source_shares(cell, {"computed"});
   out += cells({short_number(sum.actual_qps), short_number(sum.processing_speed)}, 9);
-  out += cells({ratio(ratios.speed, ratio_text), short_number(sum.ttft_with_cut_s.mean), ratio(ratios.ttft, change_text),
-                short_number(sum.ttft_with_cut_s.p99), short_number(sum.mean_generation_speed), ratio(ratios.decode, ratio_text),
-                computed.empty() ? "–" : std::to_string(std::lround(100 * (1 - computed.front()))) + " %"},
-               7);
+  out += cells(
+      {ratio(ratios.speed, ratio_text), short_number(sum.ttft_with_cut_s.mean), ratio(ratios.ttft, change_text),
+       short_number(sum.ttft_with_cut_s.p99), short_number(sum.mean_generation_speed), ratio(ratios.decode, ratio_text),
+       computed.empty() ? "–" : std::to_string(std::lround(100 * (1 - computed.front()))) + " %"},
+      7);
   const std::string extra = notes(cell);
   return out + (extra.empty() ? "" : "  " + extra) + "\n";
 }

@@ -18,7 +18,8 @@ struct ScenarioCell {
   std::uint32_t context_words = 0;  // of a user's history at the start; the other axis
   std::uint32_t repeat = 0;         // 0 is the first
   QaSummary summary;
-  std::uint64_t unfinished = 0;  // cut at the end of the drain
+  std::optional<double> steady_per_s;  // requests, once each instance had answered one; unset: too few for that
+  std::uint64_t unfinished = 0;        // cut at the end of the drain
   // Prompt tokens by where they came from, by the instances' own metrics: "device", "ram", "file", ..., "computed".
   std::map<std::string, std::uint64_t> tokens_by_source;
   std::uint64_t cold_sessions = 0;  // that joined after the start: nobody had computed their contexts

@@ -211,6 +211,7 @@ void ScenarioRun::drive(const Scenario& scenario, Fleet& fleet, ScenarioCell& ce
 
 void ScenarioRun::take(const QaReport& report, ScenarioCell& cell) {
   cell.summary = report.summary;
+  cell.steady_per_s = steady_rate(report.records, plan_.instances);
   cell.unfinished = static_cast<std::uint64_t>(std::ranges::count_if(
       report.records, [](const RequestRecord& record) { return record.end == RequestRecord::End::kInFlight; }));
   for (const auto& [source, tokens] : report.counted_tokens) {

@@ -111,6 +111,16 @@ TEST(QaSummary, FailedAndCutRequestsAreOfferedButNotServed) {
   EXPECT_DOUBLE_EQ(*summarise(records, window, 2).ttft_with_cut_s.mean, 10.5 / 5);
 }
 
+TEST(QaSummary, TheSteadyRateBeginsWhenEachServerHasAnsweredOne) {
+  const std::vector<RequestRecord> records = by_hand();
+  EXPECT_DOUBLE_EQ(*steady_rate(records, 1), 3.0 / 18);
+  EXPECT_DOUBLE_EQ(*steady_rate(records, 2), 2.0 / 15);
+  EXPECT_FALSE(steady_rate(records, 3)) << "two after three say too little";
+  EXPECT_FALSE(steady_rate(records, 0));
+  const std::vector<RequestRecord> at_once(4, records[0]);
+  EXPECT_FALSE(steady_rate(at_once, 2));
+}
+
 TEST(QaSummary, TokensFromTheCacheAreSummedByTier) {
   std::vector<RequestRecord> records = by_hand();
   EXPECT_FALSE(summarise(records, summary_window(records), 2).cached_tokens);

@@ -23,11 +23,11 @@ TEST(ScenarioHtml, EveryFigureOfACellIsInTheTables) {
   for (const ScenarioCell& cell : results.cells) {
     const QaSummary& sum = cell.summary;
     for (const auto& value :
-         {sum.ttft_with_cut_s.mean, sum.ttft_with_cut_s.p50, sum.ttft_with_cut_s.p90, sum.ttft_with_cut_s.p99, sum.gap_s.mean, sum.gap_s.p50, sum.gap_s.p90,
-          sum.gap_s.p99, sum.end_to_end_s.mean, sum.end_to_end_s.p50, sum.end_to_end_s.p90, sum.end_to_end_s.p99,
-          sum.mean_generation_speed, std::optional(sum.processing_speed), std::optional(sum.actual_qps),
-          std::optional(sum.configured_qps), std::optional(cell.elapsed_s), std::optional(sum.input_tokens_per_s),
-          std::optional(sum.output_tokens_per_s)}) {
+         {sum.ttft_with_cut_s.mean, sum.ttft_with_cut_s.p50, sum.ttft_with_cut_s.p90, sum.ttft_with_cut_s.p99,
+          sum.gap_s.mean, sum.gap_s.p50, sum.gap_s.p90, sum.gap_s.p99, sum.end_to_end_s.mean, sum.end_to_end_s.p50,
+          sum.end_to_end_s.p90, sum.end_to_end_s.p99, sum.mean_generation_speed, std::optional(sum.processing_speed),
+          std::optional(sum.actual_qps), std::optional(sum.configured_qps), std::optional(cell.elapsed_s),
+          std::optional(sum.input_tokens_per_s), std::optional(sum.output_tokens_per_s)}) {
       EXPECT_THAT(page, HasSubstr(">" + short_number(value) + "</td>"));
     }
     for (const std::uint64_t count : {sum.launched, sum.finished, cell.unfinished, cell.cold_sessions,
