@@ -1,9 +1,13 @@
 // cairn bench scenarios FILE.yaml: a fleet of our own under the multi-round QA workload, context lengths by tiers.
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "apps/machine.h"
@@ -12,11 +16,13 @@
 #include "apps/signals.h"
 #include "apps/verbs.h"
 #include "bench/calibrate.h"
+#include "bench/cell_journal.h"
 #include "bench/demo_plan.h"
 #include "bench/fleet.h"
 #include "bench/scenario_html.h"
 #include "bench/scenario_report.h"
 #include "bench/scenario_run.h"
+#include "kv/sha256.h"
 #include "model/forward.h"
 #include "model/spec.h"
 
@@ -37,7 +43,8 @@ constexpr const char* kAbout =
     "\n"
     "Answers to the same question of the same user must be the same in every scenario. Exit status: 0 when all\n"
     "cells ran and answers were equal, 1 when not, 2 when the words are wrong, 130 after Ctrl-C, which leaves a\n"
-    "report of what there is.";
+    "report of what there is. `cairn bench scenarios --resume --work DIR` then goes on with the cells that are\n"
+    "missing, with the same plan, on the same machine and with the same program.";
 
 Result<PlanFigures> figures_of(const ScenarioPlan& plan) {
   // About what a thread computes: only a guess of the time that a seed takes depends on it.
@@ -80,11 +87,15 @@ std::uint64_t free_disk_bytes(const std::filesystem::path& work) {
   return error ? 0 : space.available;
 }
 
+FoundDirectory found_as(const ScenarioPlan& plan) {
+  return plan.resume ? FoundDirectory::kResume : plan.purge ? FoundDirectory::kPurge : FoundDirectory::kRefuse;
+}
+
 Result<void> check_places(const ScenarioPlan& plan) {
   for (const std::string& path : {plan.csv, plan.json, plan.html}) {
     if (!path.empty()) CAIRN_TRY_VOID(check_writable(path));
   }
-  return WorkDirectory::check(plan.work, plan.purge ? FoundDirectory::kPurge : FoundDirectory::kRefuse);
+  return WorkDirectory::check(plan.work, found_as(plan));
 }
 
 Result<PlanFigures> check_plan(const ScenarioPlan& plan) {
@@ -102,38 +113,6 @@ std::string now_text(const Clock& clock) {
   char text[40];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text;
-}
-
-ScenarioResults heading_of(const ScenarioPlan& plan, const std::string& file, const Clock& clock) {
-  ScenarioResults heading;
-  heading.title = file.empty() ? "scenarios" : std::filesystem::path(file).filename().string();
-  heading.started_at = now_text(clock);
-  for (const Scenario& scenario : plan.parsed_scenarios()) heading.scenarios.push_back(scenario.name);
-  heading.contexts = plan.context_words();
-  auto& facts = heading.facts;
-  facts.emplace_back("machine", machine_description());
-  facts.emplace_back("model", model_name_of(plan.model));
-  facts.emplace_back("fleet", std::to_string(plan.instances) + " instances, threads each " +
-                                  std::to_string(plan.threads) + ", device pool each " +
-                                  format_bytes(plan.device_kv_bytes) + ", router " +
-                                  std::string(to_string(plan.policy)));
-  char rate[100];
-  std::snprintf(rate, sizeof rate, "%g", plan.qps);
-  facts.emplace_back("workload", std::to_string(plan.users) + " users, " + std::to_string(plan.rounds) + " rounds, " +
-                                     rate + " requests/s offered, " + std::to_string(plan.system_words) +
-                                     " words shared, answers of " + std::to_string(plan.answer_tokens) + " tokens");
-  for (const Scenario& scenario : plan.parsed_scenarios()) {
-    std::string flags;
-    for (const std::string& flag : scenario.flags) flags += (flags.empty() ? "" : " ") + flag;
-    facts.emplace_back(scenario.name, flags);
-  }
-  std::snprintf(rate, sizeof rate, "%g s, then up to %g s", plan.time, plan.drain);
-  facts.emplace_back("cell", std::string(rate) + " for answers on their way; later ones are cut and counted");
-  facts.emplace_back("start", plan.seed ? "stores" + std::string(plan.warm_ram ? " and RAM tiers" : "") +
-                                              " filled, before the clock, with the first chats of the users who are "
-                                              "there from the start; later ones are cold; device pools empty"
-                                        : "all tiers empty");
-  return heading;
 }
 
 std::vector<std::string> environment_of(const Variables& variables) {
@@ -155,6 +134,10 @@ Result<void> write_reports(const ScenarioPlan& plan, const ScenarioResults& resu
   return {};
 }
 
+void say_resume(const WorkDirectory& work) {
+  std::printf("  to go on: cairn bench scenarios --resume --work %s\n", work.path().c_str());
+}
+
 int report_run(const ScenarioPlan& plan, const WorkDirectory& work, const ScenarioResults& results) {
   std::printf("\n%s", to_text(results, store_pairs(plan.parsed_scenarios())).c_str());
   const Result<void> written = write_reports(plan, results);
@@ -163,6 +146,7 @@ int report_run(const ScenarioPlan& plan, const WorkDirectory& work, const Scenar
     work.remove_all();
   } else {
     std::printf("  logs: %s\n", work.logs().c_str());
+    if (results.interrupted) say_resume(work);
   }
   if (!written) return fail(written.error());
   if (results.interrupted) return stopped_status();
@@ -190,6 +174,48 @@ struct Bench {
   const ScenarioRunDeps deps;
 };
 
+constexpr const char *kMachineFact = "machine", *kProgramFact = "program";
+
+// Tells one build of this program from another.
+std::string program_digest(const std::string& program) {
+  std::ifstream in(program, std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(in), {});
+  return to_hex(sha256(bytes).bytes.data(), 8);
+}
+
+ScenarioResults heading_of(const ScenarioPlan& plan, const std::string& file, const Bench& bench) {
+  ScenarioResults heading;
+  heading.title = file.empty() ? "scenarios" : std::filesystem::path(file).filename().string();
+  heading.started_at = now_text(bench.clock);
+  for (const Scenario& scenario : plan.parsed_scenarios()) heading.scenarios.push_back(scenario.name);
+  heading.contexts = plan.context_words();
+  auto& facts = heading.facts;
+  facts.emplace_back(kMachineFact, machine_description());
+  facts.emplace_back(kProgramFact, program_digest(bench.deps.program));
+  facts.emplace_back("model", model_name_of(plan.model));
+  facts.emplace_back("fleet", std::to_string(plan.instances) + " instances, threads each " +
+                                  std::to_string(plan.threads) + ", device pool each " +
+                                  format_bytes(plan.device_kv_bytes) + ", router " +
+                                  std::string(to_string(plan.policy)));
+  char rate[100];
+  std::snprintf(rate, sizeof rate, "%g", plan.qps);
+  facts.emplace_back("workload", std::to_string(plan.users) + " users, " + std::to_string(plan.rounds) + " rounds, " +
+                                     rate + " requests/s offered, " + std::to_string(plan.system_words) +
+                                     " words shared, answers of " + std::to_string(plan.answer_tokens) + " tokens");
+  for (const Scenario& scenario : plan.parsed_scenarios()) {
+    std::string flags;
+    for (const std::string& flag : scenario.flags) flags += (flags.empty() ? "" : " ") + flag;
+    facts.emplace_back(scenario.name, flags);
+  }
+  std::snprintf(rate, sizeof rate, "%g s, then up to %g s", plan.time, plan.drain);
+  facts.emplace_back("cell", std::string(rate) + " for answers on their way; later ones are cut and counted");
+  facts.emplace_back("start", plan.seed ? "stores" + std::string(plan.warm_ram ? " and RAM tiers" : "") +
+                                              " filled, before the clock, with the first chats of the users who are "
+                                              "there from the start; later ones are cold; device pools empty"
+                                        : "all tiers empty");
+  return heading;
+}
+
 int end_early(const ScenarioPlan& plan, const WorkDirectory& work, Bench& bench, const Error& error) {
   bench.screen.clear();
   if (!plan.keep_logs) work.remove_all();
@@ -197,25 +223,27 @@ int end_early(const ScenarioPlan& plan, const WorkDirectory& work, Bench& bench,
   return stopped_status() != 0 ? stopped_status() : 1;
 }
 
-Result<ScenarioResults> run_plan(const ScenarioPlan& plan, const WorkDirectory& work, const ScenarioResults& heading,
-                                 Bench& bench) {
-  std::fputs(("\n" + scenario_header(heading)).c_str(), stdout);
-  std::fflush(stdout);
-  Result<ScenarioResults> results = run_scenarios(plan, work, heading, bench.deps);
-  bench.screen.clear();
-  return results;
+Result<WorkDirectory> open_work(const ScenarioPlan& plan) { return WorkDirectory::open(plan.work, found_as(plan)); }
+
+// What --resume needs later.
+Result<void> write_plan(ScenarioPlan plan, const WorkDirectory& work, const ScenarioResults& heading) {
+  CAIRN_TRY_VOID(CellJournal(work.cells()).begin(heading));
+  plan.full = plan.purge = plan.resume = false;
+  plan.csv = plan.json = plan.html = "";
+  std::error_code ignored;
+  plan.model = std::filesystem::absolute(plan.model, ignored).string();
+  OptionSet options;
+  options.add("", "Plan", plan);
+  return write_file(work.plan(), show_yaml(options));
 }
 
-Result<WorkDirectory> open_work(const ScenarioPlan& plan) {
-  return WorkDirectory::open(plan.work, plan.purge ? FoundDirectory::kPurge : FoundDirectory::kRefuse);
-}
-
-int run(const ScenarioPlan& plan, const std::string& file, const Variables& variables) {
-  Bench bench(variables);
-  const Result<WorkDirectory> work = open_work(plan);
-  if (!work) return fail(work.error());
-  const Result<ScenarioResults> results = run_plan(plan, *work, heading_of(plan, file, bench.clock), bench);
-  return results ? report_run(plan, *work, *results) : end_early(plan, *work, bench, results.error());
+Result<ScenarioPlan> read_plan(const WorkDirectory& work) {
+  ScenarioPlan plan;
+  OptionSet options;
+  options.add("", "Plan", plan);
+  CAIRN_TRY(const Loaded loaded, load_options(options, {{"--config", work.plan().string()}, {}}));
+  CAIRN_TRY_VOID(options.validate());
+  return plan;
 }
 
 void say_plan(const ScenarioPlan& plan, const PlanFigures& figures) {
@@ -226,8 +254,77 @@ void say_plan(const ScenarioPlan& plan, const PlanFigures& figures) {
   std::fflush(stdout);
 }
 
+int run_cells(const ScenarioPlan& plan, const WorkDirectory& work, const ScenarioResults& heading, Bench& bench) {
+  std::fputs(("\n" + scenario_header(heading)).c_str(), stdout);
+  std::fflush(stdout);
+  const Result<ScenarioResults> results = run_scenarios(plan, work, heading, bench.deps);
+  bench.screen.clear();
+  if (!results) {
+    fail(results.error());
+    say_resume(work);
+    return stopped_status() != 0 ? stopped_status() : 1;
+  }
+  const int status = report_run(plan, work, *results);
+  if (!plan.demo || results->interrupted) return status;
+  const std::vector<std::string> short_of = demo_shortfalls(plan, *results);
+  for (const std::string& line : short_of) std::printf("  not reached: %s\n", line.c_str());
+  return status != 0 || !short_of.empty() ? 1 : 0;
+}
+
+int run(const ScenarioPlan& plan, const std::string& file, const Variables& variables) {
+  Bench bench(variables);
+  const Result<WorkDirectory> work = open_work(plan);
+  if (!work) return fail(work.error());
+  const ScenarioResults heading = heading_of(plan, file, bench);
+  if (const Result<void> kept = write_plan(plan, *work, heading); !kept) return fail(kept.error());
+  return run_cells(plan, *work, heading, bench);
+}
+
+// Only what says where to; all the rest stands in the plan that goes on.
+Result<void> check_resume_words(const OptionSet& options) {
+  constexpr std::array<std::string_view, 6> kPlaces = {"resume", "work", "csv", "json", "html", "keep_logs"};
+  for (const Option& option : options.options()) {
+    const Origin::Kind kind = option.origin.kind;
+    if (kind != Origin::Kind::kFlag && kind != Origin::Kind::kFile) continue;
+    if (std::ranges::find(kPlaces, option.name) != kPlaces.end()) continue;
+    return invalid(to_string(option.origin) + " does not go with --resume: the plan is that of the run that goes on");
+  }
+  return {};
+}
+
+// Cells of one table are compared with each other: one machine and one program must have measured them.
+Result<void> check_same(const ScenarioResults& earlier, const ScenarioResults& now) {
+  for (const auto& fact : now.facts) {
+    if (fact.first != kMachineFact && fact.first != kProgramFact) continue;
+    if (std::ranges::find(earlier.facts, fact) == earlier.facts.end()) {
+      return invalid("resume: the run began on another " + fact.first +
+                     ", so its cells cannot stand beside new ones: " + "begin again with --purge");
+    }
+  }
+  return {};
+}
+
+int resume(const ScenarioPlan& words, const Variables& variables) {
+  Bench bench(variables);
+  if (const Result<void> places = check_places(words); !places) return wrong_words(places.error());
+  const Result<WorkDirectory> work = open_work(words);
+  if (!work) return wrong_words(work.error());
+  Result<ScenarioPlan> plan = read_plan(*work);
+  if (!plan) return wrong_words(plan.error());
+  plan->work = words.work;
+  plan->csv = words.csv, plan->json = words.json, plan->html = words.html;
+  plan->keep_logs = plan->keep_logs || words.keep_logs;
+  const Result<ScenarioResults> heading = CellJournal(work->cells()).heading();
+  if (!heading) return wrong_words(heading.error());
+  if (const Result<void> same = check_same(*heading, heading_of(*plan, "", bench)); !same)
+    return wrong_words(same.error());
+  std::printf("Going on with the run of %s\n", heading->started_at.c_str());
+  return run_cells(*plan, *work, *heading, bench);
+}
+
 // The demo's plan but for what was measured, with what the words say of files and directories.
 ScenarioPlan with_words(ScenarioPlan demo, const ScenarioPlan& words) {
+  demo.demo = true;
   demo.model = words.model;
   demo.work = words.work;
   demo.purge = words.purge;
@@ -287,15 +384,11 @@ int run_demo(const ScenarioPlan& words, const Variables& variables) {
   std::printf("Decided\n");
   for (const auto& [name, value] : facts) std::printf("  %-12s %s\n", name.c_str(), value.c_str());
   say_plan(*plan, *figures);
-  ScenarioResults heading = heading_of(*plan, "demo", bench.clock);
+  ScenarioResults heading = heading_of(*plan, "demo", bench);
   heading.facts.insert(heading.facts.end(), facts.begin(), facts.end());
-  const Result<ScenarioResults> results = run_plan(*plan, *work, heading, bench);
-  if (!results) return end_early(*plan, *work, bench, results.error());
-  const int status = report_run(*plan, *work, *results);
-  if (results->interrupted) return status;
-  const std::vector<std::string> short_of = demo_shortfalls(*plan, *results);
-  for (const std::string& line : short_of) std::printf("  not reached: %s\n", line.c_str());
-  return status != 0 || !short_of.empty() ? 1 : 0;
+  if (const Result<void> kept = write_plan(*plan, *work, heading); !kept)
+    return end_early(words, *work, bench, kept.error());
+  return run_cells(*plan, *work, heading, bench);
 }
 
 }  // namespace
@@ -317,6 +410,10 @@ int run_bench_scenarios(const VerbInput& given) {
                                "cairn bench scenarios plan.yaml --html report.html", ConfigFile::kRead},
                               0);
   if (parsed.done) return parsed.status;
+  if (plan.resume) {
+    const Result<void> right = check_resume_words(options);
+    return right ? resume(plan, given.variables) : wrong_words(right.error());
+  }
   if (plan.demo) return run_demo(plan, given.variables);
   const Result<PlanFigures> figures = check_plan(plan);
   if (!figures) return wrong_words(figures.error());

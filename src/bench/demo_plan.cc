@@ -98,6 +98,7 @@ ScenarioPlan demo_shape(const DemoMachine& machine, DemoLength length) {
   }
   while (plan.rounds > kRoundsMin && rest_of_chat(plan) > shares.front() * 0.85 * chat) --plan.rounds;
   for (const double share : shares) plan.contexts.push_back(words_text(share * chat - rest_of_chat(plan)));
+  if (hours) std::ranges::reverse(plan.contexts);  // what ends early has the lengths that tell most
   const double chat_at_end = longest_words(plan) + rest_of_chat(plan) + kRoundTokens * plan.rounds / 2;
   const double least = 1.25 * chat_at_end * static_cast<double>(machine.kv_bytes_per_token);
   plan.device_kv_bytes = whole_mib(std::fmax(least, kDeviceShare * working_set_bytes(plan, machine)));

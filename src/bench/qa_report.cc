@@ -216,6 +216,39 @@ Json json_of(const RequestRecord& record) {
   return out;
 }
 
+std::optional<double> figure_of(const Json& json) {
+  return json.is_null() ? std::nullopt : std::optional<double>(json.get<double>());
+}
+
+Spread spread_of(const Json& json) {
+  return {figure_of(json.at("mean")), figure_of(json.at("p50")), figure_of(json.at("p90")), figure_of(json.at("p99"))};
+}
+
+QaSummary summary_of(const Json& json) {
+  QaSummary sum;
+  json.at("configured_qps").get_to(sum.configured_qps);
+  json.at("actual_qps").get_to(sum.actual_qps);
+  json.at("processing_speed").get_to(sum.processing_speed);
+  json.at("launched").get_to(sum.launched);
+  json.at("finished").get_to(sum.finished);
+  json.at("failed").get_to(sum.failed);
+  json.at("in_flight").get_to(sum.in_flight);
+  json.at("input_tokens_per_s").get_to(sum.input_tokens_per_s);
+  json.at("output_tokens_per_s").get_to(sum.output_tokens_per_s);
+  sum.mean_generation_speed = figure_of(json.at("mean_generation_speed"));
+  sum.ttft_s = spread_of(json.at("ttft_s"));
+  sum.ttft_with_cut_s = spread_of(json.at("ttft_with_cut_s"));
+  sum.gap_s = spread_of(json.at("itl_s"));
+  sum.end_to_end_s = spread_of(json.at("end_to_end_s"));
+  json.at("prompt_tokens").get_to(sum.prompt_tokens);
+  json.at("generation_tokens").get_to(sum.generation_tokens);
+  if (!json.at("cached_tokens").is_null()) sum.cached_tokens = json.at("cached_tokens").get<std::uint64_t>();
+  json.at("cached_tokens_by_tier").get_to(sum.cached_by_tier);
+  json.at("errors").get_to(sum.errors);
+  sum.window = {json.at("window").at("start").get<double>(), json.at("window").at("end").get<double>()};
+  return sum;
+}
+
 }  // namespace
 
 std::string to_csv(const std::vector<RequestRecord>& records) {
@@ -270,6 +303,15 @@ std::string to_json(const QaReport& report) {
   out["requests"] = Json::array();
   for (const RequestRecord& record : report.records) out["requests"].push_back(json_of(record));
   return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<QaSummary> parse_summary(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, false);
+  try {
+    return summary_of(json);
+  } catch (const Json::exception& error) {
+    return corrupt(error.what());
+  }
 }
 
 std::string to_json(const QaSummary& summary) {

@@ -32,8 +32,9 @@ std::string to_csv(const std::vector<RequestRecord>& records);
 // Of this program or of the original script. kInvalid: the line and what is wrong with it.
 Result<std::vector<RequestRecord>> parse_csv(std::string_view text);
 
-std::string to_json(const QaReport& report);    // unset figures are null; there is no inf or nan
-std::string to_json(const QaSummary& summary);  // the report's "summary", on one line
+std::string to_json(const QaReport& report);             // unset figures are null; there is no inf or nan
+std::string to_json(const QaSummary& summary);           // the report's "summary", on one line
+Result<QaSummary> parse_summary(std::string_view json);  // of that. kCorrupt: what is wrong with it
 std::string to_text(const TokensBySource& counted);
 
 }  // namespace cairn

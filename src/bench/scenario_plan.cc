@@ -154,9 +154,14 @@ std::vector<Scenario> ScenarioPlan::parsed_scenarios() const {
   return parsed;
 }
 
-std::vector<std::uint32_t> ScenarioPlan::context_words() const {
+std::vector<std::uint32_t> ScenarioPlan::contexts_in_order() const {
   std::vector<std::uint32_t> words;
   for (const std::string& text : contexts) words.push_back(parse_words(text).value());
+  return words;
+}
+
+std::vector<std::uint32_t> ScenarioPlan::context_words() const {
+  std::vector<std::uint32_t> words = contexts_in_order();
   std::ranges::sort(words);
   return words;
 }

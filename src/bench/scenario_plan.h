@@ -50,7 +50,7 @@ struct ScenarioPlan {  // as the file has it
   bool seed = true, warm_ram = true, stop_at_failure = false;
 
   std::string work = "cairn-scenarios";
-  bool demo = false, full = false, purge = false, keep_logs = false, dry_run = false;
+  bool demo = false, full = false, resume = false, purge = false, keep_logs = false, dry_run = false;
   std::string csv, json, html;
 
   // Each field and list entry for itself, and what they are together.
@@ -58,9 +58,10 @@ struct ScenarioPlan {  // as the file has it
   template <class V>
   static void describe(V& v);
 
-  // After validate(): in the file's order; lengths ascending.
+  // After validate(): in the file's order, which is that of the run.
   std::vector<Scenario> parsed_scenarios() const;
-  std::vector<std::uint32_t> context_words() const;
+  std::vector<std::uint32_t> contexts_in_order() const;
+  std::vector<std::uint32_t> context_words() const;  // ascending
   QaWorkload workload(std::uint32_t context_words) const;
   std::uint64_t cells() const { return scenarios.size() * (contexts.size() * std::uint64_t{repeats} + best_repeats); }
 };
@@ -110,7 +111,8 @@ void ScenarioPlan::describe(V& v) {
   v.field("ignore_eos", &P::ignore_eos, "answers of full length");
   v.field("prebuilt_history", &P::prebuilt_history, "sessions that count as begun hold the rounds passed");
   v.field("filler_seed", &P::filler_seed, "fill with words drawn from this seed, each user's own");
-  v.field("contexts", &P::contexts, "words of a user's own context: the lengths to compare; needed");
+  v.field("contexts", &P::contexts,
+          "words of a user's own context: the lengths to compare, in the order of the run; needed");
   v.field("scenarios", &P::scenarios,
           "\"NAME: FLAGS\", flags of cairn serve, --ram-bytes among them; {store} is the cell's own directory; needed");
   v.field("time", &P::time, "seconds of one cell");
@@ -124,7 +126,9 @@ void ScenarioPlan::describe(V& v) {
   v.field("stop_at_failure", &P::stop_at_failure, "end at the first cell that fails");
   v.field("demo", &P::demo, "measure first, and decide from it what the plan leaves to decide: all but the model");
   v.field("full", &P::full, "with demo: six lengths, five minutes a cell and the best length thrice; takes hours");
-  v.field("work", &P::work, "directory for stores and logs; empty or absent");
+  v.field("work", &P::work, "directory for stores, logs and the cells that are done; empty or absent");
+  v.field("resume", &P::resume,
+          "go on with the run that ended early in that directory: its plan, without the cells it has");
   v.field("purge", &P::purge, "remove what an earlier run left in it");
   v.field("keep_logs", &P::keep_logs, "of the instances, with the trace of each cell, also when all went well");
   v.field("dry_run", &P::dry_run, "say what would be done, and whether it fits");

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "bench/answer_book.h"
+#include "bench/cell_journal.h"
 #include "bench/chat_batch.h"
 #include "bench/fleet.h"
 #include "bench/qa_run.h"
@@ -22,7 +24,12 @@ double seconds(std::int64_t us) { return static_cast<double>(us) * 1e-6; }
 class ScenarioRun {
  public:
   ScenarioRun(const ScenarioPlan& plan, const WorkDirectory& work, ScenarioResults heading, const ScenarioRunDeps& deps)
-      : plan_(plan), work_(work), deps_(deps), scenarios_(plan.parsed_scenarios()), results_(std::move(heading)) {
+      : plan_(plan),
+        work_(work),
+        deps_(deps),
+        scenarios_(plan.parsed_scenarios()),
+        journal_(work.cells()),
+        results_(std::move(heading)) {
     for (const Scenario& scenario : scenarios_) results_.scenarios.push_back(scenario.name);
     results_.contexts = plan.context_words();
     results_.cells_planned = cells_left_ = plan.cells();
@@ -45,10 +52,11 @@ class ScenarioRun {
     if (deps_.line) deps_.line(line);
   }
   Result<void> run_cells();
-  bool run_scenarios_at(std::uint32_t context, std::uint32_t repeat);  // false: the run ends here
+  Result<bool> run_scenarios_at(std::uint32_t context, std::uint32_t repeat);  // false: the run ends here
+  Result<bool> restore(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat);
   Result<void> compute_seed(std::uint32_t context);
-  void run_cell(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat);
-  void drive(const Scenario& scenario, Fleet& fleet, ScenarioCell& cell);
+  Result<void> run_cell(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat);
+  std::vector<RequestRecord> drive(const Scenario& scenario, Fleet& fleet, ScenarioCell& cell);
   void take(const QaReport& report, ScenarioCell& cell);
   FleetPlan fleet_plan(std::vector<std::string> flags, const std::string& name) const;
   Result<Fleet> start(const FleetPlan& plan) const {
@@ -60,6 +68,8 @@ class ScenarioRun {
   const WorkDirectory& work_;
   const ScenarioRunDeps& deps_;
   const std::vector<Scenario> scenarios_;
+  const CellJournal journal_;
+  std::set<std::uint32_t> seeded_;  // contexts
   ScenarioResults results_;
   AnswerBook answers_;
   std::uint64_t cells_left_ = 0;
@@ -87,25 +97,41 @@ void ScenarioRun::tell(const std::string& what, double seconds_of_this) const {
 
 Result<void> ScenarioRun::run_cells() {
   for (std::uint32_t repeat = 0; repeat < plan_.repeats; ++repeat) {
-    for (const std::uint32_t context : results_.contexts) {
-      if (repeat == 0 && needs_seed()) CAIRN_TRY_VOID(compute_seed(context));
-      if (!run_scenarios_at(context, repeat)) return {};
+    for (const std::uint32_t context : plan_.contexts_in_order()) {
+      CAIRN_TRY(const bool goes_on, run_scenarios_at(context, repeat));
+      if (!goes_on) return {};
     }
   }
   if (plan_.best_repeats == 0) return {};
   const std::optional<ScenarioComparison> best = best_point(results_);
   for (std::uint32_t i = 0; best && i < plan_.best_repeats; ++i) {
-    if (!run_scenarios_at(best->context_words, plan_.repeats + i)) return {};
+    CAIRN_TRY(const bool goes_on, run_scenarios_at(best->context_words, plan_.repeats + i));
+    if (!goes_on) return {};
   }
   return {};
 }
 
-bool ScenarioRun::run_scenarios_at(std::uint32_t context, std::uint32_t repeat) {
+Result<bool> ScenarioRun::run_scenarios_at(std::uint32_t context, std::uint32_t repeat) {
   for (const Scenario& scenario : scenarios_) {
     if (deps_.stop.load()) return false;
-    run_cell(scenario, context, repeat);
+    CAIRN_TRY(const bool restored, restore(scenario, context, repeat));
+    if (restored) continue;
+    if (needs_seed() && !seeded_.contains(context)) CAIRN_TRY_VOID(compute_seed(context));
+    CAIRN_TRY_VOID(run_cell(scenario, context, repeat));
     if (!results_.cells.empty() && !results_.cells.back().failure.empty() && plan_.stop_at_failure) return false;
   }
+  return true;
+}
+
+// A cell that an earlier part of this run has measured.
+Result<bool> ScenarioRun::restore(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat) {
+  CAIRN_TRY(std::optional<CellJournal::Entry> entry, journal_.find(scenario.name, context, repeat));
+  if (!entry) return false;
+  answers_.add(scenario.name, context, entry->records);
+  if (entry->context_tokens > 0) results_.context_tokens.emplace(context, entry->context_tokens);
+  --cells_left_;
+  if (deps_.cell_done) deps_.cell_done(results_, entry->cell);
+  results_.cells.push_back(std::move(entry->cell));
   return true;
 }
 
@@ -137,12 +163,13 @@ Result<void> ScenarioRun::compute_seed(std::uint32_t context) {
   fleet->stop(deps_.clock, deps_.clock.after_us(kStopUs));  // stores what is pending
   if (!report) return Error{report.error().code, what + ": " + report.error().detail};
   results_.context_tokens[context] = report->total_tokens() / std::max<std::uint64_t>(1, batch.chats.size());
+  seeded_.insert(context);
   say(what + ": " + std::to_string(batch.chats.size()) + " chats, " + std::to_string(report->total_tokens()) +
       " tokens, " + format_bytes(bytes_below(work_.seed(context))) + " in " + duration_text(report->elapsed_s));
   return {};
 }
 
-void ScenarioRun::run_cell(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat) {
+Result<void> ScenarioRun::run_cell(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat) {
   ScenarioCell cell;
   cell.scenario = scenario.name;
   cell.context_words = context;
@@ -151,9 +178,8 @@ void ScenarioRun::run_cell(const Scenario& scenario, std::uint32_t context, std:
   tell(scenario.name + ", " + std::to_string(context) + " words: starts", plan_.time + kStartSeconds);
   const Result<void> filled = scenario.has_store && needs_seed() ? work_.fill_store(context) : work_.empty_store();
   const std::string seed = needs_seed() ? work_.seed(context).string() : "";
-  std::string name = std::to_string(context) + "-";
-  for (const char c : scenario.name) name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-  name += "-" + std::to_string(repeat);
+  const std::string name = cell_name(scenario.name, context, repeat);
+  std::vector<RequestRecord> records;
   std::vector<std::string> flags = serve_flags(plan_, scenario, work_.store().string(), seed);
   if (!scenario.has_flag("--trace")) {
     const std::filesystem::path trace = work_.logs() / (name + ".trace");
@@ -166,17 +192,21 @@ void ScenarioRun::run_cell(const Scenario& scenario, std::uint32_t context, std:
   } else if (Result<Fleet> fleet = start(fleet_plan(std::move(flags), name)); !fleet) {
     cell.failure = fleet.error().detail;
   } else {
-    drive(scenario, *fleet, cell);
+    records = drive(scenario, *fleet, cell);
     fleet->stop(deps_.clock, deps_.clock.after_us(kStopUs));
   }
   cell.elapsed_s = seconds(deps_.clock.now_us() - start_us);
-  if (deps_.stop.load() && cell.summary.launched == 0) return;  // nothing was seen of it
+  if (deps_.stop.load() && cell.summary.launched == 0) return {};  // nothing was seen of it
   if (!deps_.stop.load() || cell.failure.empty()) --cells_left_;
   if (deps_.cell_done) deps_.cell_done(results_, cell);
   results_.cells.push_back(std::move(cell));
+  if (!results_.cells.back().failure.empty()) return {};
+  const auto tokens = results_.context_tokens.find(context);
+  return journal_.add(
+      {results_.cells.back(), std::move(records), tokens == results_.context_tokens.end() ? 0 : tokens->second});
 }
 
-void ScenarioRun::drive(const Scenario& scenario, Fleet& fleet, ScenarioCell& cell) {
+std::vector<RequestRecord> ScenarioRun::drive(const Scenario& scenario, Fleet& fleet, ScenarioCell& cell) {
   QaRunOptions options;
   options.workload = plan_.workload(cell.context_words);
   options.base_url = fleet.base_url();
@@ -194,19 +224,16 @@ void ScenarioRun::drive(const Scenario& scenario, Fleet& fleet, ScenarioCell& ce
     tell(scenario.name + ", " + std::to_string(cell.context_words) + " words: " + to_line(at),
          std::fmax(0, at.time_s - at.elapsed_s));
   };
-  const Result<QaReport> report = run_multi_round_qa(options, {deps_.clock, stop, progress, {}, &stop});
+  Result<QaReport> report = run_multi_round_qa(options, {deps_.clock, stop, progress, {}, &stop});
   if (cell.failure.empty()) cell.failure = fleet.dead().value_or("");
   if (!report) {
     if (cell.failure.empty()) cell.failure = report.error().detail;
-    return;
+    return {};
   }
   take(*report, cell);
-  if (!cell.failure.empty()) return;
-  if (report->interrupted) {
-    cell.failure = "broken off";
-  } else if (report->summary.finished == 0) {
-    cell.failure = "no request was answered";
-  }
+  if (cell.failure.empty() && report->interrupted) cell.failure = "broken off";
+  if (cell.failure.empty() && report->summary.finished == 0) cell.failure = "no request was answered";
+  return std::move(report->records);
 }
 
 void ScenarioRun::take(const QaReport& report, ScenarioCell& cell) {

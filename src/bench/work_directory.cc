@@ -12,7 +12,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kMarker = ".cairn-bench-scenarios";
-constexpr std::array<std::string_view, 4> kOurs = {kMarker, "store", "seed", "logs"};
+constexpr std::string_view kPlan = "plan.yaml";
+constexpr std::array<std::string_view, 6> kOurs = {kMarker, "store", "seed", "logs", "cells", kPlan};
 constexpr std::string_view kBlockSuffix = ".kv";
 
 Error cannot(const fs::path& path, const std::error_code& error) {
@@ -60,8 +61,11 @@ Result<void> WorkDirectory::check(const fs::path& path, FoundDirectory found) {
   std::error_code error;
   if (path.empty()) return invalid("work: the directory needs a name");
   const fs::file_status status = fs::status(path, error);
-  if (!fs::exists(status)) return {};
   const std::string shown = "work: " + path.string();
+  if (found == FoundDirectory::kResume && !fs::exists(path / kPlan, error)) {
+    return invalid(shown + " holds no run that could go on");
+  }
+  if (!fs::exists(status)) return {};
   if (!fs::is_directory(status)) return invalid(shown + " is not a directory");
   error.clear();
   const bool empty = fs::is_empty(path, error);
@@ -74,7 +78,9 @@ Result<void> WorkDirectory::check(const fs::path& path, FoundDirectory found) {
     return invalid(shown + " holds '" + foreign + "', which is not from a run of scenarios: name another");
   }
   if (found == FoundDirectory::kRefuse) {
-    return invalid(shown + " is not empty: an earlier run left it, and --purge removes what it left");
+    return invalid(shown + " is not empty: an earlier run left it; " +
+                   (fs::exists(path / kPlan, error) ? "--resume goes on with that run, " : "") +
+                   "--purge removes what it left");
   }
   return {};
 }
@@ -84,13 +90,13 @@ Result<WorkDirectory> WorkDirectory::open(const fs::path& given, FoundDirectory 
   std::error_code error;
   const fs::path path = fs::absolute(given, error).lexically_normal();
   const bool made = !fs::exists(path, error);
-  if (!made) remove_ours(path);
+  if (!made && found != FoundDirectory::kResume) remove_ours(path);
   error.clear();
   fs::create_directories(path, error);
   if (error) return cannot(path, error);
   if (!std::ofstream(path / kMarker).put('\n').flush()) return unavailable(path.string() + ": cannot be written to");
   const WorkDirectory directory(path, made);
-  for (const fs::path& folder : {directory.store(), path / "seed", directory.logs()}) {
+  for (const fs::path& folder : {directory.store(), path / "seed", directory.logs(), directory.cells()}) {
     fs::create_directories(folder, error);
     if (error) return cannot(folder, error);
   }

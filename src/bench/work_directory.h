@@ -10,20 +10,25 @@
 
 namespace cairn {
 
-enum class FoundDirectory : std::uint8_t { kRefuse, kPurge };  // one that is not empty
+// One that is not empty. kResume: takes up what a run left that ended early.
+enum class FoundDirectory : std::uint8_t { kRefuse, kPurge, kResume };
 
 class WorkDirectory {
  public:
-  // Changes nothing. kInvalid, one line: it is not empty (kRefuse), or holds what is not ours (kPurge).
+  // Changes nothing. kInvalid, one line: it is not empty (kRefuse), holds what is not ours (kPurge), or no run that
+  // could go on (kResume).
   static Result<void> check(const std::filesystem::path& path, FoundDirectory found);
-  // Makes it, after check(), and what was ours in it is gone.
+  // Makes it, after check(), and what was ours in it is gone; of a run that goes on, plan, cells and logs stay.
   static Result<WorkDirectory> open(const std::filesystem::path& path, FoundDirectory found);
 
+  const std::filesystem::path& path() const { return path_; }
   std::filesystem::path store() const { return path_ / "store"; }
   std::filesystem::path seed(std::uint32_t context_words) const {
     return path_ / "seed" / std::to_string(context_words);
   }
   std::filesystem::path logs() const { return path_ / "logs"; }
+  std::filesystem::path plan() const { return path_ / "plan.yaml"; }  // what the run does, as it was decided
+  std::filesystem::path cells() const { return path_ / "cells"; }     // cell_journal.h
 
   Result<void> make_seed(std::uint32_t context_words) const;  // empty
   Result<void> empty_store() const;

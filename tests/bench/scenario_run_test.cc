@@ -19,7 +19,7 @@ class ScenarioRunTest : public ::testing::Test {
  protected:
   ScenarioRunTest() {
     plan_.model = "models/small";
-    plan_.contexts = {"20", "10"};
+    plan_.contexts = {"10", "20"};
     plan_.scenarios = {"device: --ram-bytes 0", "store: --ram-bytes 1MiB --store file://{store}?durability=none"};
     plan_.users = 3;
     plan_.rounds = 3;
@@ -34,7 +34,8 @@ class ScenarioRunTest : public ::testing::Test {
     server_ = std::make_unique<ChatServer>(std::move(planner));
     const std::string url = server_->base_url().substr(0, server_->base_url().size() - 3);
     fake_.emplace(folder_.path(), url, script);
-    work_.emplace(WorkDirectory::open(fs::path(folder_.path()) / "work", FoundDirectory::kRefuse).value());
+    if (!work_) work_.emplace(WorkDirectory::open(fs::path(folder_.path()) / "work", FoundDirectory::kRefuse).value());
+    rows_ = 0;
     return run_scenarios(
         plan_, *work_, {},
         {clock_,
@@ -57,7 +58,8 @@ class ScenarioRunTest : public ::testing::Test {
   std::size_t rows_ = 0;
 };
 
-TEST_F(ScenarioRunTest, EveryCellRunsShortestContextFirst) {
+TEST_F(ScenarioRunTest, EveryCellRunsInTheOrderOfThePlan) {
+  plan_.contexts = {"20", "10"};
   const Result<ScenarioResults> results = run();
   ASSERT_TRUE(results) << results.error().detail;
   ASSERT_EQ(results->cells.size(), 4u);
@@ -65,7 +67,7 @@ TEST_F(ScenarioRunTest, EveryCellRunsShortestContextFirst) {
   EXPECT_EQ(results->contexts, (std::vector<std::uint32_t>{10, 20}));
   for (std::size_t i = 0; i < 4; ++i) {
     const ScenarioCell& cell = results->cells[i];
-    EXPECT_EQ(cell.context_words, i < 2 ? 10u : 20u);
+    EXPECT_EQ(cell.context_words, i < 2 ? 20u : 10u);
     EXPECT_EQ(cell.scenario, i % 2 == 0 ? "device" : "store");
     EXPECT_EQ(cell.failure, "");
     EXPECT_GT(cell.summary.finished, 0u);
@@ -175,6 +177,32 @@ TEST_F(ScenarioRunTest, AStopLeavesWhatThereIs) {
   EXPECT_EQ(results->cells[0].failure, "broken off");
   EXPECT_FALSE(is_good(*results));
   EXPECT_FALSE(fs::exists(work_->seed(10)));
+}
+
+TEST_F(ScenarioRunTest, ARunThatStoppedGoesOnWithTheCellsThatAreMissing) {
+  int cells = 0;
+  progress_ = [&](const std::string& line) {
+    if (line.starts_with("device, 20 words: starts") && ++cells == 1) stop_ = true;
+  };
+  const Result<ScenarioResults> first = run();
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(first->interrupted);
+  ASSERT_EQ(first->cells.size(), 2u);
+  stop_ = false;
+  progress_ = {};
+  fs::remove(fs::path(folder_.path()) / "words");
+  const Result<ScenarioResults> second = run();
+  ASSERT_TRUE(second) << second.error().detail;
+  EXPECT_FALSE(second->interrupted);
+  ASSERT_EQ(second->cells.size(), 4u);
+  for (const std::size_t i : {0, 1}) {
+    EXPECT_EQ(second->cells[i].summary.window.end_s, first->cells[i].summary.window.end_s) << "not run again";
+    EXPECT_EQ(second->cells[i].scenario, first->cells[i].scenario);
+  }
+  EXPECT_EQ(second->context_tokens.at(10), 50u);
+  EXPECT_GT(second->answers_compared, first->answers_compared);
+  EXPECT_EQ(fake_->words().find(work_->seed(10).string()), std::string::npos) << "nor its seed computed again";
+  EXPECT_NE(fake_->words().find(work_->seed(20).string()), std::string::npos);
 }
 
 TEST_F(ScenarioRunTest, WithoutASeedNothingRuns) {

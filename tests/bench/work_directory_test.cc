@@ -47,6 +47,23 @@ TEST_F(WorkDirectoryTest, AnEarlierRunsDirectoryNeedsPurge) {
   EXPECT_FALSE(fs::exists(earlier->seed(400)));
 }
 
+TEST_F(WorkDirectoryTest, ARunGoesOnWithItsPlanAndCells) {
+  EXPECT_FALSE(WorkDirectory::open(path(), FoundDirectory::kResume)) << "nothing is there";
+  const Result<WorkDirectory> earlier = WorkDirectory::open(path(), FoundDirectory::kRefuse);
+  ASSERT_TRUE(earlier);
+  EXPECT_FALSE(WorkDirectory::open(path(), FoundDirectory::kResume)) << "it ended before it had a plan";
+  write(earlier->plan(), "users: 3\n");
+  write(earlier->cells() / "a.json", "{}");
+  const Result<void> refused = WorkDirectory::check(path(), FoundDirectory::kRefuse);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("--resume"), std::string::npos);
+  ASSERT_TRUE(WorkDirectory::open(path(), FoundDirectory::kResume));
+  EXPECT_TRUE(fs::exists(earlier->plan()));
+  EXPECT_TRUE(fs::exists(earlier->cells() / "a.json"));
+  earlier->remove_all();
+  EXPECT_TRUE(!fs::exists(path()) || fs::is_empty(path()));
+}
+
 TEST_F(WorkDirectoryTest, NobodyElsesFilesAreRemoved) {
   write(path() / "thesis.txt", "years");
   EXPECT_FALSE(WorkDirectory::open(path(), FoundDirectory::kPurge)) << "no marker";

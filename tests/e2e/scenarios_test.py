@@ -132,6 +132,34 @@ def test_an_interrupt_stops_the_children_and_reports_what_there_is(plan, tmp_pat
     assert scenarios(plan(), "--dry-run", "--purge").returncode == 0
 
 
+def test_an_interrupted_run_goes_on(plan, tmp_path):
+    work = tmp_path / "work"
+    process = subprocess.Popen([CAIRN, "bench", "scenarios", str(plan())], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True)
+    wait_for(lambda: len(list((work / "cells").glob("*-*.json"))) == 2, 120)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130 and f"--resume --work {work}" in out, out
+    for words, expected in [
+        (["--resume", "--work", work, "--users", 3], "--users does not go with --resume"),
+        (["--resume", "--work", tmp_path / "other"], "no run that could go on"),
+    ]:
+        refused = scenarios(*words)
+        assert refused.returncode == 2 and expected in refused.stderr, refused.stderr
+    measured = {path.name: path.read_bytes() for path in (work / "cells").glob("*-*.json")}
+    done = scenarios("--resume", "--work", work, "--json", tmp_path / "r.json", "--keep-logs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Going on with the run of 20" in done.stdout
+    results = json.load(open(tmp_path / "r.json"))
+    assert len(results["cells"]) == 4 and results["interrupted"] is False and results["answers"]["equal"] is True
+    for name, text in measured.items():
+        assert (work / "cells" / name).read_bytes() == text, "not measured again"
+    other = (work / "cells" / "run.json").read_text()
+    (work / "cells" / "run.json").write_text(re.sub(r'("program",\s*")[0-9a-f]+', r"\g<1>0000", other))
+    refused = scenarios("--resume", "--work", work)
+    assert refused.returncode == 2 and "another program" in refused.stderr, refused.stderr
+
+
 def test_killed_it_leaves_no_children(plan):
     process = subprocess.Popen([CAIRN, "bench", "scenarios", str(plan(time=600))], stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
