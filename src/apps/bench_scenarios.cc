@@ -118,7 +118,8 @@ std::string now_text(const Clock& clock) {
 std::vector<std::string> environment_of(const Variables& variables) {
   std::vector<std::string> environment;
   for (const auto& [name, value] : variables) {
-    if (!name.starts_with("CAIRN_")) environment.push_back(name + "=" + value);  // the plan says it all
+    if (name.starts_with("CAIRN_") || name.starts_with("LMCACHE_")) continue;  // the plan says it all
+    environment.push_back(name + "=" + value);
   }
   return environment;
 }

@@ -1,10 +1,28 @@
-// cairn config show: what `serve` would use, and where each value came from.
+// cairn config show: what `serve` would use, and where each value came from. cairn config convert: LMCache's
+// configuration as a cairn.yaml.
 #include <cstdio>
 
 #include "apps/serve_options.h"
 #include "apps/verbs.h"
+#include "config/lmcache.h"
 
 namespace cairn {
+namespace {
+
+Result<LmcacheTranslation> translate_file(const std::string& path) {
+  ServeOptions serve;
+  OptionSet options;
+  serve.bind(options);
+  CAIRN_TRY(const std::string text, read_config_file(path));
+  CAIRN_TRY(const std::vector<FileSetting> settings, read_yaml(text, path));
+  CAIRN_TRY(const Dialect dialect, dialect_of(settings, path, options));
+  if (dialect == Dialect::kCairn) return invalid(path + ": this is a cairn.yaml already: nothing to convert");
+  CAIRN_TRY(const std::vector<LmcacheValue> values, lmcache_values(settings, path));
+  return translate_lmcache(values);
+}
+
+}  // namespace
+
 int run_config_show(const VerbInput& input) {
   ServeOptions serve;
   OptionSet options;
@@ -34,6 +52,24 @@ int run_config_show(const VerbInput& input) {
   if (parsed.done) return parsed.status;
   if (const Result<void> right = serve.check(); !right) return wrong_words(right.error());
   std::fputs((show == nullptr ? show_text : show)(options).c_str(), stdout);
+  return 0;
+}
+
+int run_config_convert(const VerbInput& input) {
+  OptionSet none;
+  const Parsed parsed = parse(none, input,
+                              {"cairn config convert FILE",
+                               "Prints a configuration of LMCache's as a cairn.yaml that means the same: origins and "
+                               "options without effect are comments, secrets are left out. What `cairn serve` would "
+                               "refuse of it is told line by line.",
+                               "cairn config convert lmcache.yaml > cairn.yaml"},
+                              1);
+  if (parsed.done) return parsed.status;
+  const Result<LmcacheTranslation> translation = translate_file(parsed.loaded.positional[0]);
+  if (!translation) return wrong_words(translation.error());
+  for (const std::string& refusal : translation->refusals) say(refusal);
+  if (!translation->refusals.empty()) return 2;
+  std::fputs(lmcache_as_yaml(*translation).c_str(), stdout);
   return 0;
 }
 

@@ -30,6 +30,7 @@ constexpr std::array kCommands{
     Command{"bench scenarios", "a fleet under load, context lengths by tiers: what the tiers are worth",
             run_bench_scenarios},
     Command{"config show", "effective configuration of `serve` with origins", run_config_show},
+    Command{"config convert", "LMCache's configuration as a cairn.yaml", run_config_convert},
 };
 
 int list(std::string_view prefix, std::FILE* to) {
@@ -104,10 +105,13 @@ int dispatch(const std::vector<std::string>& words, const Variables& variables) 
 
 std::span<const Command> commands() { return kCommands; }
 
+void say(std::string text) {
+  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  std::fprintf(stderr, "cairn: %s\n", text.c_str());
+}
+
 int fail(const Error& error) {
-  std::string line = error.detail;
-  std::ranges::replace_if(line, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  std::fprintf(stderr, "cairn: %s\n", line.c_str());
+  say(error.detail);
   return 1;
 }
 
@@ -121,6 +125,7 @@ Parsed parse(OptionSet& options, const VerbInput& input, const HelpHead& head, s
   Result<Loaded> loaded = load_options(options, {input.words, input.variables, head.file, settings_of_serve()});
   if (!loaded) return parsed.done = true, parsed.status = wrong_words(loaded.error()), parsed;
   parsed.loaded = std::move(*loaded);
+  for (const std::string& notice : parsed.loaded.notices) say(notice);
   if (parsed.loaded.help) {
     std::fputs(help_text(options, head).c_str(), stdout);
     parsed.done = true;

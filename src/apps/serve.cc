@@ -1,11 +1,13 @@
 // cairn serve MODEL_DIR: starts the stack, puts the server in front, and takes both down in order at SIGTERM.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 
+#include "apps/machine.h"
 #include "apps/signals.h"
 #include "apps/stack.h"
 #include "apps/verbs.h"
@@ -44,6 +46,16 @@ Result<void> check_model_dir(const std::string& model_dir) {
                           : " does not exist") +
                  "; a model is a directory with config.json, tokenizer.json and *.safetensors" +
                  (file ? ": cairn model import makes one of a GGUF file" : ""));
+}
+
+// A budget that does not fit is told before the model is read, in the words of who gave it.
+Result<void> check_ram(const OptionSet& options, std::uint64_t ram_bytes) {
+  const auto& all = options.options();
+  const auto ram = std::ranges::find(all, "ram_bytes", &Option::name);
+  if (ram->origin.kind == Origin::Kind::kDefault) return {};
+  const Result<void> fits = check_memory("ram_bytes", ram_bytes);
+  if (fits) return {};
+  return Error{fits.error().code, ram->origin.where + ": " + fits.error().detail};
 }
 
 // What the server would only find out after the model is loaded.
@@ -176,6 +188,8 @@ int run_serve(const VerbInput& input) {
                               1);
   if (parsed.done) return parsed.status;
   if (const Result<void> right = serve_options.check(); !right) return wrong_words(right.error());
+  const Result<void> fits = check_ram(options, serve_options.words.ram_bytes.value_or(0));
+  if (!fits) return fail(fits.error());
   return serve(parsed.loaded.positional[0], serve_options, input);
 }
 

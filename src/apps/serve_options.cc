@@ -24,7 +24,7 @@ Result<void> ServeWords::validate() const {
   if (chunk_tokens % 16 != 0 || chunk_tokens > 65536) {
     return invalid("chunk_tokens is " + std::to_string(chunk_tokens) + ": a multiple of the page, 16, up to 65536");
   }
-  CAIRN_TRY_VOID(check_stores(stores));
+  CAIRN_TRY_VOID(check_stores(*this));
   CAIRN_TRY_VOID(check_warm_from(*this));
   CAIRN_TRY_VOID(check_isa(isa));
   for (const std::string_view level : {"debug", "info", "warning", "error"}) {
@@ -51,6 +51,7 @@ void ServeOptions::bind(OptionSet& options) {
   options.add("engine", "Engine", engine);
   options.add("cache", "Cache", cache);
   options.add("server", "Server", server);
+  options.accept_lmcache();
 }
 
 }  // namespace cairn

@@ -25,15 +25,17 @@ struct ServeWords {
   std::string isa;
   std::string log_level = "warning";
   std::string trace;
+  std::string s3_access_key_id, s3_secret_access_key, s3_session_token;
 
   Result<void> validate() const;
   template <class V>
   static void describe(V& v) {
     v.field("ram_bytes", &ServeWords::ram_bytes,
             "host RAM tier; 0: none; unset: an eighth of the free memory, at most 4 GiB");
-    v.field("stores", &ServeWords::stores,
-            "directory or shared mount as file:///path or /path, fastest first; its settings stand in the URL: "
-            "file:///path?durability=none&read_bytes_per_s=100MB");
+    v.field(
+        "stores", &ServeWords::stores,
+        "directory or shared mount as file:///path or /path, bucket as s3://bucket/prefix?endpoint=host:port, fastest "
+        "first; settings stand in the URL: file:///path?durability=none&read_bytes_per_s=100MB");
     v.field("warm_from", &ServeWords::warm_from,
             "store whose youngest blocks the RAM tier holds before the first request; one of stores, or another");
     v.field("chunk_tokens", &ServeWords::chunk_tokens, "tokens of a stored block; 0: the store's, 256 in a new one");
@@ -44,6 +46,11 @@ struct ServeWords {
     v.field("log_level", &ServeWords::log_level, "debug, info, warning, error");
     v.field("trace", &ServeWords::trace,
             "file to append a line of JSON to for each request: what was forecast of its load, and what happened");
+    v.field("s3_access_key_id", &ServeWords::s3_access_key_id,
+            "who we are to buckets; unset: environment, shared files, web identity, container, instance metadata");
+    v.field("s3_secret_access_key", &ServeWords::s3_secret_access_key,
+            "its secret; better in the environment or a file");
+    v.field("s3_session_token", &ServeWords::s3_session_token, "of temporary keys");
   }
 };
 

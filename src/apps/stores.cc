@@ -4,35 +4,59 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "apps/machine.h"
+#include "config/load.h"
 #include "config/store_url.h"
 #include "kv/store_path.h"
+#include "s3/curl_transport.h"
 #include "tier/file_tier.h"
 #include "tier/metered.h"
 #include "tier/ram_tier.h"
+#include "tier/s3_tier.h"
 #include "tier/throttled.h"
 #include "tier/warm.h"
 
 namespace cairn {
 namespace {
 
-struct FileStore {
-  FileTierConfig config;
+struct Store {
+  bool in_bucket = false;
+  FileTierConfig file;
+  S3Config s3;
   ThrottledConfig throttle;
   std::string shown;
+  // Equal ones are the same place.
+  std::string place() const {
+    if (in_bucket) return "s3://" + s3.bucket + "/" + s3.prefix + " at " + s3.endpoint;
+    return std::filesystem::path(file.path).lexically_normal().string();
+  }
 };
 
-Result<FileStore> parse_store(const std::string& text) {
+Result<Store> parse_store(const std::string& text, const ServeWords& words) {
   CAIRN_TRY(const StoreUrl url, parse_store_url(text));
-  if (url.scheme != "file")
-    return invalid("store " + url.shown + ": scheme '" + url.scheme + "' is not supported: write file:///path");
-  FileStore store;
+  if (url.scheme != "file" && url.scheme != "s3") {
+    return invalid("store " + url.shown + ": scheme '" + url.scheme +
+                   "' is not supported: write file:///path or s3://bucket/prefix");
+  }
+  Store store;
   store.shown = url.shown;
-  store.config.path = url.path;
+  store.in_bucket = url.scheme == "s3";
   OptionSet options;
-  options.add("", "", store.config);
+  if (store.in_bucket) {
+    store.s3.bucket = url.authority;
+    store.s3.prefix = url.path.empty() ? "" : url.path.substr(1);
+    while (store.s3.prefix.ends_with('/')) store.s3.prefix.pop_back();
+    store.s3.access_key_id = words.s3_access_key_id;
+    store.s3.secret_access_key = words.s3_secret_access_key;
+    store.s3.session_token = words.s3_session_token;
+    options.add("", "", store.s3);
+  } else {
+    store.file.path = url.path;
+    options.add("", "", store.file);
+  }
   options.add("", "", store.throttle);
   CAIRN_TRY_VOID(apply_query(url, options));
   return store;
@@ -61,25 +85,47 @@ Result<void> refuse_twice(const std::string& path, std::vector<struct stat>& ope
   return {};
 }
 
+Result<OpenedBucket> open_bucket(const Store& store, const StoreWish& wish, const StoreDeps& deps) {
+  constexpr std::int64_t kCredentialsUs = 40'000'000;
+  S3Config config = store.s3;
+  if (config.region.empty()) config.region = variable_or(environment(), "AWS_REGION", "us-east-1");
+  if (!config.tls) {
+    deps.log.warn("serve.s3.no_tls",
+                  {{"store", store.shown}, {"means", "KV and prompts' digests travel in the clear"}});
+  }
+  const auto keeper = std::make_shared<CredentialKeeper>(credential_source(config), deps.clock);
+  const Result<void> known = keeper->load(kCredentialsUs);
+  if (!known) return Error{known.error().code, "store " + store.shown + ": " + known.error().detail};
+  CurlConfig curl;
+  curl.tls = config.tls, curl.ca_file = config.ca_file, curl.proxy = config.proxy;
+  curl.connect_us = std::int64_t{config.connect_ms} * 1000;
+  curl.connections_max = config.connections + config.small_connections;
+  CAIRN_TRY(const std::shared_ptr<Transport> transport, make_curl_transport(curl, deps.clock));
+  auto client = std::make_shared<S3Client>(config, S3Deps{deps.clock, deps.log, deps.metrics, transport, keeper});
+  Result<OpenedBucket> bucket = open_bucket(std::move(client), wish, deps.clock, deps.log);
+  if (!bucket) return Error{bucket.error().code, "store " + store.shown + ": " + bucket.error().detail};
+  return bucket;
+}
+
 // Before the first request, so that nobody waits for a lock of it; a store that hangs is left at the bound.
 Result<void> warm_up(const std::string& text, Tier& ram, std::uint64_t ram_bytes, const OpenedTiers& opened,
                      const BlockLayout& layout, const StoreDeps& deps) {
   constexpr std::int64_t kPatienceUs = 60'000'000;
-  CAIRN_TRY(FileStore store, parse_store(text));
-  if (!std::filesystem::is_directory(store.config.path))
+  CAIRN_TRY(Store store, parse_store(text, {}));
+  if (!std::filesystem::is_directory(store.file.path))
     return invalid("warm_from: " + store.shown + " is not a directory; name a store that is there");
   // Opening would make a store of a directory that is none.
-  if (!std::filesystem::is_directory(store.config.path + "/" + StorePath(opened.identity, layout).directory())) {
+  if (!std::filesystem::is_directory(store.file.path + "/" + StorePath(opened.identity, layout).directory())) {
     deps.log.warn("serve.ram.nothing_to_warm_from",
                   {{"store", store.shown}, {"why", "it holds no blocks of this model"}});
     return {};
   }
   const FileTierDeps file_deps{deps.clock, deps.log};
   StoreWish wish{opened.identity, true, true, "", ""};
-  CAIRN_TRY(OpenedStore directory, open_store(store.config, wish, file_deps));
-  CAIRN_TRY(const std::unique_ptr<FileTier> from, FileTier::open(store.config, std::move(directory), file_deps));
+  CAIRN_TRY(OpenedStore directory, open_store(store.file, wish, file_deps));
+  CAIRN_TRY(const std::unique_ptr<FileTier> from, FileTier::open(store.file, std::move(directory), file_deps));
   const Deadline deadline = deps.clock.after_us(kPatienceUs);
-  const auto ids = youngest_blocks(store.config.path, opened.identity, layout, ram_bytes, deps.clock, deadline);
+  const auto ids = youngest_blocks(store.file.path, opened.identity, layout, ram_bytes, deps.clock, deadline);
   CAIRN_TRY(const CopyReport report, copy_blocks(ids, *from, ram, layout, deps.clock, deadline));
   deps.log.info(
       "serve.ram.warmed",
@@ -92,19 +138,20 @@ Result<void> warm_up(const std::string& text, Tier& ram, std::uint64_t ram_bytes
 
 Result<void> check_warm_from(const ServeWords& words) {
   if (words.warm_from.empty()) return {};
-  const Result<FileStore> store = parse_store(words.warm_from);
+  const Result<Store> store = parse_store(words.warm_from, words);
   if (!store) return Error{store.error().code, "warm_from: " + store.error().detail};
+  if (store->in_bucket) return invalid("warm_from must be a directory: file:///path");
   if (words.ram_bytes == 0u) return invalid("warm_from needs a RAM tier to fill: set ram_bytes");
   return {};
 }
 
-Result<void> check_stores(const std::vector<std::string>& stores) {
-  std::set<std::string> paths;
-  for (const std::string& text : stores) {
-    const Result<FileStore> store = parse_store(text);
+Result<void> check_stores(const ServeWords& words) {
+  std::set<std::string> places;
+  for (const std::string& text : words.stores) {
+    const Result<Store> store = parse_store(text, words);
     if (!store) return Error{store.error().code, "stores: " + store.error().detail};
-    const std::string path = std::filesystem::path(store->config.path).lexically_normal().string();
-    if (!paths.insert(path).second) return invalid("stores: " + path + " is given twice; name each store once");
+    const std::string place = store->place();
+    if (!places.insert(place).second) return invalid("stores: " + place + " is given twice; name each store once");
   }
   return {};
 }
@@ -115,17 +162,28 @@ Result<OpenedTiers> open_tiers(const ServeWords& words, std::uint64_t ram_bytes,
   opened.identity = std::move(identity);
   bool chunk_set = words.chunk_tokens != 0, grid_set = words.shard_layers != 0 || words.shard_kv_heads != 0;
   std::vector<struct stat> directories;
+  std::map<std::string, std::size_t> same_kind;
   for (const std::string& text : words.stores) {
-    CAIRN_TRY(FileStore store, parse_store(text));
-    const FileTierDeps file_deps{deps.clock, deps.log};
+    CAIRN_TRY(Store store, parse_store(text, words));
     StoreWish wish{opened.identity, chunk_set, grid_set, model_name, std::string("cairn ") + CAIRN_VERSION};
-    CAIRN_TRY(OpenedStore directory, open_store(store.config, wish, file_deps));
-    CAIRN_TRY_VOID(refuse_twice(store.config.path, directories));
-    opened.identity = directory.identity;
+    std::string kind = store.in_bucket ? "s3" : "file";
+    const std::size_t same_before = same_kind[kind]++;
+    std::unique_ptr<Tier> tier;
+    if (store.in_bucket) {
+      CAIRN_TRY(OpenedBucket bucket, open_bucket(store, wish, deps));
+      opened.identity = bucket.identity;
+      opened.descriptions.push_back(store.shown + (bucket.rights.put ? "" : " (read-only)"));
+      CAIRN_TRY(tier, S3Tier::open(std::move(bucket), {deps.clock, deps.log}));
+    } else {
+      const FileTierDeps file_deps{deps.clock, deps.log};
+      CAIRN_TRY(OpenedStore directory, open_store(store.file, wish, file_deps));
+      CAIRN_TRY_VOID(refuse_twice(store.file.path, directories));
+      opened.identity = directory.identity;
+      opened.descriptions.push_back(store.shown + (directory.read_only ? " (read-only)" : ""));
+      CAIRN_TRY(tier, FileTier::open(store.file, std::move(directory), file_deps));
+    }
     chunk_set = grid_set = true;  // the first store decides; the next ones must agree
-    opened.descriptions.push_back(store.shown + (directory.read_only ? " (read-only)" : ""));
-    CAIRN_TRY(std::unique_ptr<Tier> tier, FileTier::open(store.config, std::move(directory), file_deps));
-    opened.fastest_first.push_back(wrapped(std::move(tier), store.throttle, opened.fastest_first.size(), deps));
+    opened.fastest_first.push_back(wrapped(std::move(tier), store.throttle, same_before, deps));
   }
   if (ram_bytes != 0) {
     CAIRN_TRY_VOID(check_memory("ram_bytes", ram_bytes));

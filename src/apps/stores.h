@@ -27,7 +27,7 @@ struct StoreDeps {
 };
 
 // Each is a store URL that open_tiers takes, and no path stands twice. Opens nothing.
-Result<void> check_stores(const std::vector<std::string>& stores);
+Result<void> check_stores(const ServeWords& words);
 
 // Unset, or a store URL beside a RAM tier. Opens nothing.
 Result<void> check_warm_from(const ServeWords& words);

@@ -28,6 +28,7 @@ std::span<const Command> commands();
 int run_serve(const VerbInput& input);
 int run_route(const VerbInput& input);
 int run_config_show(const VerbInput& input);
+int run_config_convert(const VerbInput& input);
 int run_model_import(const VerbInput& input);
 int run_model_init(const VerbInput& input);
 int run_model_info(const VerbInput& input);
@@ -38,7 +39,8 @@ int run_bench_route(const VerbInput& input);
 int run_bench_multi_round_qa(const VerbInput& input);
 int run_bench_scenarios(const VerbInput& input);
 
-// Prints "cairn: <text>" as one line on standard error.
+// Print "cairn: <text>" as one line on standard error.
+void say(std::string text);
 int fail(const Error& error);         // exit status 1
 int wrong_words(const Error& error);  // exit status 2
 

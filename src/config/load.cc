@@ -9,6 +9,7 @@
 #include <cstring>
 #include <set>
 
+#include "config/lmcache.h"
 #include "config/nearest.h"
 #include "config/yaml_file.h"
 
@@ -16,7 +17,7 @@ namespace cairn {
 namespace {
 
 constexpr std::string_view kVariablePrefix = "CAIRN_";
-constexpr std::string_view kConfigVariable = "CAIRN_CONFIG";
+constexpr std::string_view kConfigVariable = "CAIRN_CONFIG", kLmcacheConfigVariable = "LMCACHE_CONFIG_FILE";
 constexpr std::size_t kArgumentsMax = 4096;
 
 Result<void> assign(Option& option, const std::vector<std::string>& values, Origin origin) {
@@ -133,26 +134,6 @@ class Descriptor {
   int number_;
 };
 
-// At most one byte more than a configuration may have. O_NONBLOCK: a FIFO must not wait for its writer.
-Result<std::string> read_file(const std::string& path) {
-  const auto failed = [&path] { return invalid(path + ": cannot read the configuration: " + std::strerror(errno)); };
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat status{};
-  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) return failed();
-  if (!S_ISREG(status.st_mode)) return invalid(path + ": the configuration is not a regular file");
-  std::string text(kConfigFileBytesMax + 1, '\0');
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t got = ::read(file.number(), text.data() + done, text.size() - done);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failed();
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
-  }
-  text.resize(done);
-  return text;
-}
-
 Result<void> apply_setting(OptionSet& options, const FileSetting& setting, const std::string& where) {
   if (setting.is_section) {
     if (options.has_section(setting.name)) return {};
@@ -161,6 +142,9 @@ Result<void> apply_setting(OptionSet& options, const FileSetting& setting, const
     return invalid(where + ": no such section \"" + setting.name + "\"" +
                    did_you_mean(setting.name, options.section_names()));
   }
+  const std::string path = setting.section.empty() ? setting.name : setting.section + "." + setting.name;
+  if (setting.values.empty() && !setting.is_list)
+    return invalid(where + ": " + path + " has no value; leave the line out to keep the default");
   Option* option = options.find(setting.section, setting.name);
   if (option != nullptr) {
     if (setting.is_list && option->kind != OptionKind::kList)
@@ -170,7 +154,6 @@ Result<void> apply_setting(OptionSet& options, const FileSetting& setting, const
   if (setting.section.empty() && options.has_section(setting.name)) {
     return invalid(where + ": " + setting.name + " is a section; put `name: value` lines below it");
   }
-  const std::string path = setting.section.empty() ? setting.name : setting.section + "." + setting.name;
   std::string hint = did_you_mean(setting.name, options.names_in(setting.section));
   if (hint.empty()) {  // the right name under the wrong section
     for (const Option& other : options.options()) {
@@ -180,9 +163,7 @@ Result<void> apply_setting(OptionSet& options, const FileSetting& setting, const
   return invalid(where + ": no such setting \"" + path + "\"" + hint);
 }
 
-Result<void> apply_file(OptionSet& options, const std::string& path) {
-  CAIRN_TRY(const std::string text, read_file(path));
-  CAIRN_TRY(const std::vector<FileSetting> settings, read_yaml(text, path));
+Result<void> apply_settings(OptionSet& options, const std::vector<FileSetting>& settings, const std::string& path) {
   for (const FileSetting& setting : settings) {
     const std::string& section = setting.is_section ? setting.name : setting.section;
     if (!section.empty() && options.is_foreign(section)) continue;
@@ -191,14 +172,54 @@ Result<void> apply_file(OptionSet& options, const std::string& path) {
   return {};
 }
 
-// What an orchestrator derives from the name of a service: CAIRN_SERVICE_HOST, CAIRN_PORT_8000_TCP_ADDR.
-bool names_service(std::string_view variable) {
-  if (variable.ends_with("_SERVICE_HOST") || variable.find("_SERVICE_PORT") != std::string_view::npos) return true;
-  if (variable.ends_with("_PORT")) return true;
-  for (auto at = variable.find("_PORT_"); at != std::string_view::npos; at = variable.find("_PORT_", at + 1)) {
-    if (at + 6 < variable.size() && variable[at + 6] >= '0' && variable[at + 6] <= '9') return true;
+Result<void> apply_lmcache(OptionSet& options, const std::vector<LmcacheValue>& values, Loaded& loaded) {
+  LmcacheTranslation translation = translate_lmcache(values);
+  if (!translation.refusals.empty()) return invalid(translation.refusals.front());
+  for (const LmcacheSetting& setting : translation.settings) {
+    Option* option = options.find(setting.section, setting.name);
+    if (option == nullptr)
+      return invalid(setting.where + ": there is no setting " + setting.name + " that it could become");
+    CAIRN_TRY_VOID(assign(*option, setting.values, {Origin::Kind::kFile, setting.where}));
   }
-  return false;
+  loaded.notices = std::move(translation.notices);
+  return {};
+}
+
+struct NamedFile {
+  std::string path;  // empty: none
+  Dialect dialect = Dialect::kOpen;
+};
+
+Result<NamedFile> named_file(const OptionSet& options, const std::string& flag, const Variables& variables) {
+  const std::string ours = flag.empty() ? variable_or(variables, kConfigVariable, "") : flag;
+  if (!options.accepts_lmcache()) return NamedFile{ours, Dialect::kCairn};
+  const std::string lmcaches = variable_or(variables, kLmcacheConfigVariable, "");
+  if (lmcaches.empty()) return NamedFile{ours};
+  if (ours.empty()) return NamedFile{lmcaches, Dialect::kLmcache};
+  return invalid(std::string(kLmcacheConfigVariable) + " and " +
+                 (flag.empty() ? std::string(kConfigVariable) : "--config") + " name a file each, " + lmcaches +
+                 " and " + ours + ": keep one; `cairn config convert` turns LMCache's into a cairn.yaml");
+}
+
+// The file, then LMCACHE_* variables: an LMCache file and they are one configuration.
+Result<void> apply_file(OptionSet& options, const NamedFile& file, const Variables& variables, Loaded& loaded) {
+  std::vector<LmcacheValue> values;
+  if (!file.path.empty()) {
+    CAIRN_TRY(const std::string text, read_config_file(file.path));
+    CAIRN_TRY(const std::vector<FileSetting> settings, read_yaml(text, file.path));
+    Dialect dialect = file.dialect;
+    if (dialect == Dialect::kOpen) {
+      CAIRN_TRY(dialect, dialect_of(settings, file.path, options));
+    }
+    if (dialect == Dialect::kLmcache) {
+      CAIRN_TRY(values, lmcache_values(settings, file.path));
+    } else {
+      CAIRN_TRY_VOID(apply_settings(options, settings, file.path));
+    }
+  }
+  if (!options.accepts_lmcache()) return {};
+  CAIRN_TRY(std::vector<LmcacheValue> over, lmcache_values(variables));
+  return apply_lmcache(options, overlaid(std::move(values), std::move(over)), loaded);
 }
 
 // A near miss is a mistyped setting; anything further off is somebody else's variable.
@@ -232,6 +253,26 @@ Result<void> apply_variables(OptionSet& options, const LoadInput& input) {
 
 }  // namespace
 
+// O_NONBLOCK: a FIFO must not wait for its writer.
+Result<std::string> read_config_file(const std::string& path) {
+  const auto failed = [&path] { return invalid(path + ": cannot read the configuration: " + std::strerror(errno)); };
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status{};
+  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) return failed();
+  if (!S_ISREG(status.st_mode)) return invalid(path + ": the configuration is not a regular file");
+  std::string text(kConfigFileBytesMax + 1, '\0');
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t got = ::read(file.number(), text.data() + done, text.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed();
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  text.resize(done);
+  return text;
+}
+
 Variables environment() {
   Variables variables;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
@@ -258,8 +299,9 @@ Result<Loaded> load_options(OptionSet& options, const LoadInput& input) {
   loaded.config_file = arguments.config_file;
   if (loaded.help) return loaded;
   if (input.file == ConfigFile::kRead) {
-    if (loaded.config_file.empty()) loaded.config_file = variable_or(input.variables, kConfigVariable, "");
-    if (!loaded.config_file.empty()) CAIRN_TRY_VOID(apply_file(options, loaded.config_file));
+    CAIRN_TRY(const NamedFile file, named_file(options, loaded.config_file, input.variables));
+    loaded.config_file = file.path;
+    CAIRN_TRY_VOID(apply_file(options, file, input.variables, loaded));
   }
   CAIRN_TRY_VOID(apply_variables(options, input));
   for (Given& given : arguments.given) {

@@ -52,4 +52,13 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> val
   return best.empty() ? std::string() : "; did you mean \"" + best + "\"?";
 }
 
+bool names_service(std::string_view variable) {
+  if (variable.ends_with("_SERVICE_HOST") || variable.find("_SERVICE_PORT") != std::string_view::npos) return true;
+  if (variable.ends_with("_PORT")) return true;
+  for (auto at = variable.find("_PORT_"); at != std::string_view::npos; at = variable.find("_PORT_", at + 1)) {
+    if (at + 6 < variable.size() && variable[at + 6] >= '0' && variable[at + 6] <= '9') return true;
+  }
+  return false;
+}
+
 }  // namespace cairn

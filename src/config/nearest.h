@@ -14,4 +14,8 @@ std::string nearest_name(std::string_view name, std::span<const std::string> val
 // `; did you mean "x"?`, or nothing.
 std::string did_you_mean(std::string_view name, std::span<const std::string> valid);
 
+// Whether an orchestrator derives such a variable from the name of a service, so that it is no mistyped setting:
+// CAIRN_SERVICE_HOST, CAIRN_PORT_8000_TCP_ADDR.
+bool names_service(std::string_view variable);
+
 }  // namespace cairn

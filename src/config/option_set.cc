@@ -14,14 +14,6 @@ std::string dashed(std::string_view text) {
   return flag;
 }
 
-std::string upper(std::string_view text) {
-  std::string name(text);
-  for (char& c : name) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return name;
-}
-
 std::vector<std::string_view> words_of(std::string_view name) {
   std::vector<std::string_view> words;
   while (true) {

@@ -50,6 +50,10 @@ class OptionSet {
   // A section of the file that belongs to another verb: accepted unread.
   void add_foreign_section(std::string section) { foreign_.push_back(std::move(section)); }
 
+  // LMCache's configuration is a second dialect of these settings (see lmcache.h).
+  void accept_lmcache() { accepts_lmcache_ = true; }
+  bool accepts_lmcache() const { return accepts_lmcache_; }
+
   // Takes back a bound field that this program fills itself.
   void drop(std::string_view section, std::string_view name);
 
@@ -89,6 +93,7 @@ class OptionSet {
   std::vector<Option> options_;
   std::vector<Group> groups_;
   std::vector<std::string> foreign_;
+  bool accepts_lmcache_ = false;
 };
 
 template <class T>

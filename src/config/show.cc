@@ -18,23 +18,7 @@ std::vector<std::string> shown_values(const Option& option) {
 
 std::string yaml_scalar(const Option& option, const std::string& text) {
   const bool textual = option.kind == OptionKind::kText || option.kind == OptionKind::kList;
-  if (!textual) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    static constexpr char kHex[] = "0123456789abcdef";
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (byte < 0x20) {
-      quoted += "\\x";
-      quoted += kHex[byte >> 4];
-      quoted += kHex[byte & 15];
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "\"";
+  return textual ? yaml_quoted(text) : text;
 }
 
 std::string yaml_value(const Option& option) {
@@ -151,6 +135,25 @@ std::string help_tail(const OptionSet& options, const HelpHead& head) {
 
 }  // namespace
 
+std::string yaml_quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (byte < 0x20) {
+      quoted += "\\x";
+      quoted += kHex[byte >> 4];
+      quoted += kHex[byte & 15];
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "\"";
+}
+
 std::string redact_url(const std::string& text) {
   const auto scheme = text.find("://");
   if (scheme == std::string::npos) return text;
@@ -236,7 +239,9 @@ std::string help_text(const OptionSet& options, const HelpHead& head) {
   }
   out += "\nEverywhere\n";
   if (head.file == ConfigFile::kRead)
-    append_wrapped(out, "  --config FILE", "YAML file with these settings; CAIRN_CONFIG names it too");
+    append_wrapped(out, "  --config FILE",
+                   "YAML file with these settings" + std::string(options.accepts_lmcache() ? ", or LMCache's" : "") +
+                       "; CAIRN_CONFIG names it too");
   append_wrapped(out, "  --help", "this text");
   return out + help_tail(options, head);
 }

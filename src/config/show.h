@@ -22,6 +22,8 @@ struct HelpHead {
 };
 std::string help_text(const OptionSet& options, const HelpHead& head);
 
+std::string yaml_quoted(std::string_view text);
+
 // "s3://id:secret@host/x" -> "s3://[redacted]@host/x"; query values of secret names likewise.
 std::string redact_url(const std::string& text);
 

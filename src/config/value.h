@@ -25,6 +25,8 @@ Result<std::int64_t> parse_signed(std::string_view text, std::int64_t low, std::
 // "256MiB", "100MB" or plain digits: always reads back to the same number.
 std::string bytes_text(std::uint64_t bytes);
 std::string real_text(double value);
+std::string lower(std::string_view text);  // ASCII only, as upper
+std::string upper(std::string_view text);
 std::string list_text(const std::vector<std::string>& items);  // comma between
 std::vector<std::string> split_list(std::string_view text);    // empty parts are dropped
 Error not_a_choice(std::string_view text, const std::vector<std::string>& choices);

@@ -57,8 +57,6 @@ class Reader {
         if (!item.IsScalar()) return at(item, path + " must be a list of plain values");
         setting.values.push_back(item.Scalar());
       }
-    } else {
-      return at(key, path + " has no value; leave the line out to keep the default");
     }
     settings_.push_back(std::move(setting));
     return {};

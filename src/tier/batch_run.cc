@@ -32,11 +32,25 @@ std::optional<std::size_t> BatchRun::take() {
     const std::size_t row = next_.load() < count_ ? next_.fetch_add(1) : count_;
     if (row >= count_) return std::nullopt;
     if (!open(row)) continue;
-    if (!started_.exchange(true)) {
-      while_open(row, [&] { batch_->report_started(owner_.clock().now_us()); });
-    }
+    report_started(row);
     return row;
   }
+}
+
+void BatchRun::report_started(std::size_t row) {
+  if (started_.exchange(true)) return;
+  while_open(row, [&] { batch_->report_started(owner_.clock().now_us()); });
+}
+
+void BatchRun::on_cut(std::function<void()> tell) {
+  {
+    MutexLock lock(mutex_);
+    if (!cut_) {
+      on_cut_.push_back(std::move(tell));
+      return;
+    }
+  }
+  tell();
 }
 
 bool BatchRun::hold(std::size_t row) {
@@ -83,14 +97,19 @@ void BatchRun::closed_one() {
 
 void BatchRun::cut(ErrorCode why, const char* detail) {
   note_error({why, detail});
+  std::vector<std::function<void()>> tell;
   {
     // Under the lock a task that is named here has not been detached: it is not deleted, and its executor's end waits
     // for it. One that was written off must not be named again.
     MutexLock lock(mutex_);
     for (const auto& [task, executor] : tasks_) executor->abandon_thread_of(*task);
     tasks_.clear();
+    tell = std::move(on_cut_);
+    on_cut_.clear();
+    cut_ = true;
   }
   for (std::size_t row = 0; row < count_; ++row) finish(row, Outcome::kFailed, MissReason::kTimeout);
+  for (const auto& each : tell) each();
 }
 
 void BatchRun::expire() noexcept { cut(ErrorCode::kTimeout, "the deadline of a batch passed"); }

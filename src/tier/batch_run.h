@@ -35,6 +35,7 @@ class BatchRun final : public Expiring {
 
   std::optional<std::size_t> take();  // the next row that nobody took and nothing cut; any worker
   bool open(std::size_t row) const { return !rows_[row].closed.load(std::memory_order_acquire); }
+  Deadline deadline() const { return deadline_; }
   bool past_deadline(const Clock& clock) const { return clock.passed(deadline_); }
 
   // Runs `touch` while the row cannot be cut; false when it already was. Only inside it may the caller's memory
@@ -59,6 +60,12 @@ class BatchRun final : public Expiring {
   void cut(ErrorCode why, const char* detail);
   void expire() noexcept override;
 
+  // For work that ends by itself when told, on no thread of ours: called when rows are cut, at once when they were. Any
+  // thread; must not block.
+  void on_cut(std::function<void()> tell);
+  // The row left the tier's own queue. `take` does that too.
+  void report_started(std::size_t row);
+
   // Tasks that work for this run and where they run, so that a cut can write their threads off.
   void attach(Task& task, Executor& executor);
   void detach(Task& task);
@@ -71,7 +78,6 @@ class BatchRun final : public Expiring {
     std::atomic<bool> closed{false};
   };
   void closed_one();
-  void started();
 
   InFlight& owner_;
   Batch* batch_;  // valid until the last row is closed
@@ -84,6 +90,8 @@ class BatchRun final : public Expiring {
   Mutex mutex_;
   std::optional<Error> error_ CAIRN_GUARDED_BY(mutex_);
   std::vector<std::pair<Task*, Executor*>> tasks_ CAIRN_GUARDED_BY(mutex_);
+  std::vector<std::function<void()>> on_cut_ CAIRN_GUARDED_BY(mutex_);
+  bool cut_ CAIRN_GUARDED_BY(mutex_) = false;
 };
 
 // What a tier does for one row; ends with BatchRun::finish. Keeps alive whatever it uses: a thread stuck in a kernel

@@ -84,13 +84,6 @@ int publish_manifest(FileCalls& calls, int directory, PublishMethod method, cons
   return failed;
 }
 
-StoreIdentity with_open_fields(const StoreWish& wish, const StoreIdentity& from) {
-  StoreIdentity candidate = wish.identity;
-  if (!wish.chunk_tokens_set) candidate.layout.chunk_tokens = from.layout.chunk_tokens;
-  if (!wish.grid_set) candidate.layout.grid = from.layout.grid;
-  return candidate;
-}
-
 // The manifests of <model slug>/*, in the order of their names.
 std::vector<Manifest> neighbours(FileCalls& calls, int root, const std::string& model_directory,
                                  const FileTierConfig& config, Log& log) {
@@ -113,23 +106,6 @@ std::vector<Manifest> neighbours(FileCalls& calls, int root, const std::string& 
   return manifests;
 }
 
-// Takes unset fields from the first manifest that is ours with them, and says which set field keeps us apart.
-bool adopt(const StoreWish& wish, const std::vector<Manifest>& manifests, Log& log, StoreIdentity& identity) {
-  for (const Manifest& manifest : manifests) {
-    const StoreIdentity candidate = with_open_fields(wish, manifest.identity);
-    if (!validate(candidate) || store_root(candidate) != store_root(manifest.identity)) continue;
-    identity = candidate;
-    return store_root(candidate) != store_root(wish.identity);
-  }
-  for (const Manifest& manifest : manifests) {
-    const auto fields = differences(wish.identity, manifest.identity);
-    if (fields.size() != 1) continue;
-    log.warn("tier.store.not_shared",
-             {{"field", fields[0].field}, {"ours", fields[0].first}, {"store", fields[0].second}});
-  }
-  return false;
-}
-
 enum class OwnManifest : std::uint8_t { kAbsent, kOurs, kDamaged };
 
 // An error: it says that the directory is another store's, or it cannot be read.
@@ -142,12 +118,8 @@ Result<OwnManifest> check_own_manifest(FileCalls& calls, int root, const StorePa
   }
   if (!own->has_value()) return OwnManifest::kAbsent;
   if (store_root((*own)->identity) == store_root(identity)) return OwnManifest::kOurs;
-  const auto fields = differences(identity, (*own)->identity);
-  std::string line = absolute(config, path.manifest()) + " belongs to another store";
-  if (!fields.empty()) {
-    line += ": " + fields[0].field + " is " + fields[0].second + " there and " + fields[0].first + " here";
-  }
-  return invalid(line + "; use another directory");
+  return invalid(belongs_to_another(absolute(config, path.manifest()), identity, (*own)->identity) +
+                 "; use another directory");
 }
 
 // What cannot be read as a manifest makes room for one. That is safe: the directory's name and every block's header

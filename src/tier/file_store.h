@@ -6,17 +6,10 @@
 
 #include "base/result.h"
 #include "io/file.h"
-#include "kv/identity.h"
 #include "tier/file_config.h"
+#include "tier/store_wish.h"
 
 namespace cairn {
-
-struct StoreWish {
-  StoreIdentity identity;
-  bool chunk_tokens_set = true;        // false: take the store's, `identity` has the default
-  bool grid_set = true;                // false: likewise
-  std::string model_name, created_by;  // for people, in a new manifest
-};
 
 // Movable; owns the root directory's descriptor.
 struct OpenedStore {
@@ -27,8 +20,6 @@ struct OpenedStore {
   bool adopted = false;  // an unset field was taken from a manifest
   bool created = false;  // nothing was there before
 };
-
-inline constexpr std::size_t kManifestsMax = 64;  // manifests read at open
 
 // Blocks; call at start. kInvalid: configuration, or the directory belongs to another identity (one line names the
 // field). kUnavailable: the directory cannot be opened or made.

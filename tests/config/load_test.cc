@@ -177,6 +177,13 @@ TEST_F(LoadTest, OnlyARegularFileIsAConfigurationAndNothingIsWaitedFor) {
   EXPECT_THAT(refusal("", {}, {"--config=a", "--config=b"}), HasSubstr("twice"));
 }
 
+TEST_F(LoadTest, AKeyWithoutAValueIsRefused) {
+  EXPECT_EQ(refusal("cache:\n  promote:\n", {}, {}),
+            path + ":2: cache.promote has no value; leave the line out to keep the default");
+  EXPECT_THAT(refusal("ram_bytes: null\n", {}, {}), HasSubstr(":1: ram_bytes has no value"));
+  EXPECT_THAT(refusal("cache:\n", {}, {}), HasSubstr(":1: cache has no value"));
+}
+
 TEST_F(LoadTest, AListIsNoSingleValue) {
   EXPECT_THAT(refusal("ram_bytes: [8192]\n", {}, {}), HasSubstr(":1: ram_bytes takes one value, not a list"));
   EXPECT_EQ(refusal("stores: [/a]\n", {}, {}), "accepted");

@@ -25,5 +25,12 @@ TEST(Nearest, FindsTheNameThatWasMeant) {
   EXPECT_EQ(nearest_name(std::string(100'000, 'x'), kNames), "");
 }
 
+TEST(Nearest, VariablesOfServicesAreKnownByTheirForm) {
+  for (const char* name : {"CAIRN_SERVICE_HOST", "CAIRN_SERVICE_PORT_HTTP", "LMCACHE_PORT", "LMCACHE_PORT_80_TCP_ADDR"})
+    EXPECT_TRUE(names_service(name)) << name;
+  for (const char* name : {"CAIRN_STORE", "LMCACHE_PORT_NAMES", "CAIRN_SERVICE"})
+    EXPECT_FALSE(names_service(name)) << name;
+}
+
 }  // namespace
 }  // namespace cairn

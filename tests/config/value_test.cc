@@ -48,6 +48,11 @@ TEST(Value, EnumerationsListTheirNames) {
   EXPECT_EQ(parse_value<Policy>("never", OptionKind::kChoice).value(), Policy::kNever);
 }
 
+TEST(Value, CasesAreOfAsciiOnly) {
+  EXPECT_EQ(upper("s3_Key.\xc3\xa9"), "S3_KEY.\xc3\xa9");
+  EXPECT_EQ(lower("S3_Key.\xc3\x89"), "s3_key.\xc3\x89");
+}
+
 TEST(Value, ListsSplitAtCommas) {
   EXPECT_EQ(split_list("a,,b,"), (std::vector<std::string>{"a", "b"}));
   EXPECT_TRUE(split_list("").empty());

@@ -25,11 +25,19 @@ TEST(YamlFile, GivesSettingsWithLines) {
 
 TEST(YamlFile, EmptyTextIsNoSettings) { EXPECT_TRUE(read_yaml("", "c.yaml").value().empty()); }
 
+TEST(YamlFile, AKeyWithoutAValueHasNone) {
+  for (const char* text : {"a:\n", "a: null\n", "a: ~\n"}) {
+    const auto settings = read_yaml(text, "c.yaml").value();
+    ASSERT_EQ(settings.size(), 1u) << text;
+    EXPECT_TRUE(settings[0].values.empty() && !settings[0].is_list && !settings[0].is_section) << text;
+  }
+  EXPECT_EQ(read_yaml("a: ''\n", "c.yaml").value()[0].values, std::vector<std::string>{""});
+}
+
 TEST(YamlFile, RefusesWithFileAndLine) {
   const auto detail = [](const std::string& text) { return read_yaml(text, "c.yaml").error().detail; };
   EXPECT_THAT(detail("a: 1\nb: 2\na: 3\n"), StartsWith("c.yaml:3: a stands twice"));
   EXPECT_THAT(detail("s:\n  a: 1\n  a: 2\n"), StartsWith("c.yaml:3: s.a stands twice"));
-  EXPECT_THAT(detail("a:\n"), StartsWith("c.yaml:1: a has no value"));
   EXPECT_THAT(detail("s:\n  t:\n    a: 1\n"), StartsWith("c.yaml:2: s.t is nested too deep"));
   EXPECT_THAT(detail("a: [1, [2]]\n"), HasSubstr("list of plain values"));
   EXPECT_THAT(detail("a: 1\nb: [1, 2\n"), StartsWith("c.yaml:"));

@@ -7,6 +7,7 @@
 #include "tier/file_tier.h"
 #include "tier/metered.h"
 #include "tier/ram_tier.h"
+#include "tier/s3_world.h"
 #include "tier/staged.h"
 #include "tier/throttled.h"
 
@@ -48,6 +49,34 @@ class FileTierInDirectory final : public Tier {
   std::unique_ptr<FileTier> tier_;
 };
 
+// Owns the bucket that the tier lies in.
+class S3TierInBucket final : public Tier {
+ public:
+  S3TierInBucket(TierWorld& world, std::uint32_t blocks) {
+    S3Config config = bucket_config();
+    config.capacity_bytes = (world.block_bytes + 4096) * blocks;
+    StoreWish wish;
+    wish.identity = world.identity;
+    auto store = open_bucket(client_of(bucket_, config, world.clock, *metrics_), wish, world.clock, null_log());
+    CAIRN_CHECK(store.has_value(), "a new bucket must open");
+    auto tier = S3Tier::open(std::move(*store), {world.clock, null_log()});
+    CAIRN_CHECK(tier.has_value(), "an s3 tier must open");
+    tier_ = std::move(*tier);
+  }
+  TierTraits traits() const override { return tier_->traits(); }
+  TierUsage usage() const override { return tier_->usage(); }
+  void submit(Batch& batch) override { tier_->submit(batch); }
+  void cancel(Batch& batch) override { tier_->cancel(batch); }
+
+ private:
+  const std::unique_ptr<Metrics> metrics_ = make_metrics();
+  const std::shared_ptr<FakeBucket> bucket_ = std::make_shared<FakeBucket>();
+  std::unique_ptr<S3Tier> tier_;
+};
+
+std::unique_ptr<Tier> make_s3(TierWorld& world, std::uint32_t blocks) {
+  return std::make_unique<S3TierInBucket>(world, blocks);
+}
 std::unique_ptr<Tier> make_file(TierWorld& world, std::uint32_t blocks) {
   return std::make_unique<FileTierInDirectory>(world, blocks, "auto");
 }
@@ -81,7 +110,8 @@ std::unique_ptr<Tier> wrap_staged(TierWorld& world, std::unique_ptr<Tier> inner)
 }  // namespace
 
 std::vector<Subject> subjects() {
-  const std::vector<Subject> bases = {{"ram", make_ram}, {"file", make_file}, {"file_buffered", make_file_buffered}};
+  const std::vector<Subject> bases = {
+      {"ram", make_ram}, {"file", make_file}, {"file_buffered", make_file_buffered}, {"s3", make_s3}};
   using Wrap = std::unique_ptr<Tier> (*)(TierWorld&, std::unique_ptr<Tier>);
   const std::vector<std::pair<std::string, Wrap>> wraps = {
       {"metered", wrap_metered}, {"throttled", wrap_throttled}, {"faulty", wrap_faulty}, {"staged", wrap_staged}};

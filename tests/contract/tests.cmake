@@ -1,1 +1,1 @@
-cairn_test(NAME contract DEPENDS tier kv io telemetry)
+cairn_test(NAME contract DEPENDS tier s3 kv io telemetry)

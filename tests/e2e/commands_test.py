@@ -154,7 +154,7 @@ def test_what_a_model_is_and_what_its_tokens_cost(small_model):
 
 def test_every_verb_has_a_help_page():
     for verb in [[], ["serve"], ["bench"], ["bench", "tier"], ["bench", "engine"], ["model"], ["model", "import"], ["model", "init"],
-                 ["model", "info"], ["size"], ["config"], ["config", "show"],
+                 ["model", "info"], ["size"], ["config"], ["config", "show"], ["config", "convert"],
                  ["route"], ["bench", "route"], ["bench", "multi-round-qa"], ["bench", "scenarios"]]:
         done = cairn(*verb, "--help")
         assert done.returncode == 0 and len(done.stdout) > 100, verb

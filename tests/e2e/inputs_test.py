@@ -39,7 +39,7 @@ def fifo(tmp_path):
 # What config show and serve must refuse with the same words.
 WRONG_SETTINGS = [
     (["--store", "nowhere"], ["stores", "file:///"]),
-    (["--store", "s3://bucket/x"], ["stores", "file:///"]),
+    (["--store", "gs://bucket/x"], ["stores", "s3://bucket/prefix"]),
     (["--store", "/a", "--store", "file:///a/"], ["stores", "twice"]),
     (["--isa", "mmx"], ["isa", "avx2", "scalar"]),
     (["--threads", "257"], ["threads", "256"]),

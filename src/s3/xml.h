@@ -1,0 +1,32 @@
+// What S3 says in XML. Pure; text from outside: bounded, and anything odd is an error, never a crash.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace cairn {
+
+struct S3ErrorText {  // empty fields: not said
+  std::string code, message, region;
+};
+S3ErrorText parse_error(std::string_view body);  // nothing for what is no such document
+
+struct S3Listing {
+  struct Object {
+    std::string key;
+    std::uint64_t bytes = 0;
+  };
+  std::vector<Object> objects;
+  std::vector<std::string> prefixes;  // with a delimiter: names up to it
+  std::string next;                   // continuation token; empty: that was all
+};
+Result<S3Listing> parse_listing(std::string_view body);
+
+Result<std::string> parse_upload_id(std::string_view body);  // of CreateMultipartUpload
+// The body of CompleteMultipartUpload; part numbers count from 1.
+std::string complete_body(const std::vector<std::string>& etags);
+
+}  // namespace cairn

@@ -1,0 +1,215 @@
+#include "tier/s3_store.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/random.h"
+#include "kv/manifest.h"
+#include "kv/sha256.h"
+#include "kv/store_path.h"
+#include "s3/xml.h"
+
+namespace cairn {
+namespace {
+
+constexpr std::int64_t kAskUs = 30'000'000;
+constexpr std::size_t kPagesMax = 10'000;  // of a listing: ten million objects
+
+class Text final : public BodySource {
+ public:
+  explicit Text(std::string text) : text_(std::move(text)) {}
+  std::uint64_t size() const override { return text_.size(); }
+  std::size_t read(std::uint64_t offset, std::span<std::byte> into) override {
+    const std::size_t taken = std::min<std::size_t>(into.size(), text_.size() - offset);
+    std::memcpy(into.data(), text_.data() + offset, taken);
+    return taken;
+  }
+
+ private:
+  const std::string text_;
+};
+
+// Known to the service, and not allowed; any other denial is about who we are.
+bool means_no_right(const S3Answer& answer) {
+  return answer.verdict == S3Verdict::kDenied && (answer.code.empty() || answer.code == "AccessDenied");
+}
+
+// Small questions at start, one after the other.
+class Opening {
+ public:
+  Opening(S3Client& client, const Clock& clock, Log& log) : client_(client), clock_(clock), log_(log) {}
+
+  Result<std::optional<std::string>> read(const std::string& key);
+  Result<S3Listing> list(const std::string& prefix, bool folders, const std::string& from);
+  S3Answer put(const std::string& key, const std::string& text, bool once);
+  S3Answer ask(S3Op op, const std::string& key, const std::string& query = "");
+  Result<BucketRights> learn(const std::string& directory);
+  Result<std::vector<Manifest>> neighbours(const std::string& model_directory, const BucketRights& rights);
+  Result<void> count(const std::string& directory, OpenedBucket& store);
+  Error refusal(const S3Answer& answer) const {
+    const bool gone = answer.verdict == S3Verdict::kUnavailable || answer.verdict == S3Verdict::kTimeout ||
+                      answer.verdict == S3Verdict::kThrottled;
+    return {gone ? ErrorCode::kUnavailable : ErrorCode::kInvalid, client_.complaint(answer)};
+  }
+
+ private:
+  S3Client& client_;
+  const Clock& clock_;
+  Log& log_;
+};
+
+S3Answer Opening::ask(S3Op op, const std::string& key, const std::string& query) {
+  S3Request request;
+  request.op = op;
+  request.key = key;
+  request.query = query;
+  request.deadline = clock_.after_us(kAskUs);
+  return client_.ask(std::move(request));
+}
+
+S3Answer Opening::put(const std::string& key, const std::string& text, bool once) {
+  S3Request request;
+  request.op = S3Op::kPut;
+  request.key = key;
+  request.deadline = clock_.after_us(kAskUs);
+  request.body = std::make_shared<Text>(text);
+  if (!client_.config().tls) request.payload_sha256 = to_hex(sha256(text));
+  request.headers.emplace_back("content-type", "application/json");
+  if (once) request.headers.emplace_back("if-none-match", "*");
+  return client_.ask(std::move(request));
+}
+
+// Unset: there is none, or we may not see it.
+Result<std::optional<std::string>> Opening::read(const std::string& key) {
+  S3Answer answer = ask(S3Op::kGet, key);
+  if (answer.verdict == S3Verdict::kDone) return std::optional<std::string>(std::move(answer.body));
+  if (answer.verdict == S3Verdict::kMissing) return std::optional<std::string>();
+  if (means_no_right(answer)) return std::optional<std::string>();  // what is absent is denied then
+  return refusal(answer);
+}
+
+Result<S3Listing> Opening::list(const std::string& prefix, bool folders, const std::string& from) {
+  std::string query;
+  if (!from.empty()) query += "continuation-token=" + percent_encode(from, false) + "&";
+  if (folders) query += "delimiter=%2F&";
+  query += "list-type=2&max-keys=1000&prefix=" + percent_encode(client_.address().key(prefix), false);
+  const S3Answer answer = ask(S3Op::kList, "", query);
+  if (answer.verdict != S3Verdict::kDone) return refusal(answer);
+  return parse_listing(answer.body);
+}
+
+std::string random_name() {
+  std::array<std::uint8_t, 8> random{};
+  random_bytes(random);
+  return to_hex(random.data(), random.size());
+}
+
+// Right by right, by what happens: no answer's text is trusted.
+Result<BucketRights> Opening::learn(const std::string& directory) {
+  BucketRights rights;
+  const S3Answer absent = ask(S3Op::kGet, directory + "/probe-" + random_name());  // a HEAD would not say why
+  if (means_no_right(absent)) {
+    rights.list = false;
+    log_.warn("tier.s3.no_list", {{"means", "an absent block and a forbidden one look alike"},
+                                  {"hint", "allow s3:ListBucket on the bucket"}});
+  } else if (absent.verdict != S3Verdict::kMissing) {
+    return refusal(absent);
+  }
+  const std::string probe = directory + "/probe-" + random_name();
+  const S3Answer first = put(probe, "{}", false);
+  if (means_no_right(first)) {
+    rights.put = rights.erase = false;
+    log_.warn("tier.s3.read_only", {{"error", client_.complaint(first)}, {"means", "blocks are read, none is stored"}});
+    return rights;
+  }
+  if (first.verdict != S3Verdict::kDone) return refusal(first);
+  rights.publish_once = put(probe, "{}", true).verdict == S3Verdict::kPrecondition;
+  const S3Answer erased = ask(S3Op::kDelete, probe);
+  const S3Answer after = ask(S3Op::kHead, probe);  // an object lock answers well and keeps it
+  rights.erase = erased.verdict == S3Verdict::kDone && after.verdict != S3Verdict::kDone;
+  if (!rights.erase) {
+    log_.warn("tier.s3.no_erase", {{"means", "damaged blocks are remembered and skipped, not removed"},
+                                   {"hint", "allow s3:DeleteObject, or let old versions expire"}});
+  }
+  return rights;
+}
+
+Result<std::vector<Manifest>> Opening::neighbours(const std::string& model_directory, const BucketRights& rights) {
+  std::vector<Manifest> manifests;
+  if (!rights.list) return manifests;
+  CAIRN_TRY(S3Listing listing, list(model_directory + "/", true, ""));
+  std::ranges::sort(listing.prefixes);
+  if (listing.prefixes.size() > kManifestsMax) listing.prefixes.resize(kManifestsMax);
+  const std::size_t skip = client_.address().key("").size();
+  for (const std::string& prefix : listing.prefixes) {
+    if (prefix.size() <= skip) continue;
+    const std::string key = prefix.substr(skip) + std::string(kManifestName);
+    CAIRN_TRY(const std::optional<std::string> text, read(key));
+    if (!text) continue;
+    Result<Manifest> manifest = parse_manifest(*text);
+    if (manifest) {
+      manifests.push_back(*std::move(manifest));
+    } else {
+      log_.warn("tier.store.manifest_unreadable", {{"error", manifest.error().detail}, {"object", key}});
+    }
+  }
+  return manifests;
+}
+
+Result<void> Opening::count(const std::string& directory, OpenedBucket& store) {
+  std::string from;
+  for (std::size_t page = 0; page < kPagesMax; ++page) {
+    CAIRN_TRY(const S3Listing listing, list(directory + "/", false, from));
+    for (const S3Listing::Object& object : listing.objects) {
+      if (!parse_block_name(std::string_view(object.key).substr(object.key.rfind('/') + 1))) continue;
+      store.used_bytes += object.bytes;
+      ++store.blocks;
+    }
+    if (listing.next.empty()) return {};
+    from = listing.next;
+  }
+  return unavailable("the store has more objects than can be counted: leave capacity_bytes unset");
+}
+
+// An error: the directory is another store's.
+Result<bool> is_ours(const std::optional<std::string>& text, const std::string& key, const StoreIdentity& identity) {
+  if (!text) return false;
+  const Result<Manifest> manifest = parse_manifest(*text);
+  if (!manifest) return false;
+  if (store_root(manifest->identity) == store_root(identity)) return true;
+  return invalid(belongs_to_another(key, identity, manifest->identity) + "; use another prefix");
+}
+
+}  // namespace
+
+Result<OpenedBucket> open_bucket(std::shared_ptr<S3Client> client, const StoreWish& wish, const Clock& clock,
+                                 Log& log) {
+  CAIRN_TRY_VOID(validate(wish.identity));
+  Opening opening(*client, clock, log);
+  OpenedBucket store;
+  store.client = client;
+  store.identity = wish.identity;
+  CAIRN_TRY(store.rights, opening.learn(model_slug(wish.identity)));
+  CAIRN_TRY(const std::vector<Manifest> manifests, opening.neighbours(model_slug(wish.identity), store.rights));
+  store.adopted = adopt(wish, manifests, log, store.identity);
+  CAIRN_TRY(const BlockLayout layout, BlockLayout::make(store.identity.layout));
+  const StorePath path(store.identity, layout);
+  CAIRN_TRY(const std::optional<std::string> own, opening.read(path.manifest()));
+  CAIRN_TRY(const bool ours, is_ours(own, path.manifest(), store.identity));
+  if (!ours && store.rights.put) {
+    const bool once = !own && store.rights.publish_once;  // one that cannot be read makes room
+    const S3Answer put =
+        opening.put(path.manifest(), write_manifest({store.identity, wish.model_name, wish.created_by}), once);
+    if (put.verdict != S3Verdict::kDone && put.verdict != S3Verdict::kPrecondition) return opening.refusal(put);
+    store.created = put.verdict == S3Verdict::kDone && !own;
+  }
+  if (client->config().capacity_bytes > 0) CAIRN_TRY_VOID(opening.count(path.directory(), store));
+  return store;
+}
+
+}  // namespace cairn

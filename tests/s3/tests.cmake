@@ -1,0 +1,1 @@
+cairn_test(NAME s3 DEPENDS s3 telemetry)

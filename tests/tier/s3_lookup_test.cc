@@ -1,0 +1,89 @@
+// Property: a lookup is one small request at most, what was seen is not asked again, and an absence is never
+// remembered.
+#include <gtest/gtest.h>
+
+#include "tier/s3_world.h"
+
+namespace cairn::test {
+namespace {
+
+using Fault = FakeBucket::Fault;
+using Seen = FakeBucket::Seen;
+
+class S3LookupTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto opened = s3.open();
+    ASSERT_TRUE(opened) << opened.error().detail;
+    tier = std::move(*opened);
+    s3.world.fill(0, 1);
+  }
+  Outcome contains(std::uint32_t n) { return run(*tier, Verb::kContains, s3.world.id(n)); }
+  Outcome put(std::uint32_t n) { return run(*tier, Verb::kPut, s3.world.id(n), s3.world.pages(0)); }
+  S3World s3;
+  std::unique_ptr<S3Tier> tier;
+};
+
+TEST_F(S3LookupTest, WhatWeStoredIsKnownWithoutARequest) {
+  ASSERT_EQ(put(0), Outcome::kDone);
+  const std::size_t before = s3.bucket->seen().size();
+  EXPECT_EQ(contains(0), Outcome::kDone);
+  EXPECT_EQ(put(0), Outcome::kDone);
+  EXPECT_EQ(s3.bucket->seen().size(), before);
+}
+
+TEST_F(S3LookupTest, AnotherInstancesBlockIsFoundAtOnce) {
+  EXPECT_EQ(contains(0), Outcome::kMiss);
+  S3World other;
+  auto second = [&] {
+    StoreWish wish;
+    wish.identity = s3.world.identity;
+    auto store =
+        open_bucket(client_of(s3.bucket, s3.config, s3.world.clock, *s3.metrics), wish, s3.world.clock, null_log());
+    return *S3Tier::open(std::move(*store), {s3.world.clock, null_log()});
+  }();
+  ASSERT_EQ(run(*second, Verb::kPut, s3.world.id(0), s3.world.pages(0)), Outcome::kDone);
+  EXPECT_EQ(contains(0), Outcome::kDone) << "an absence is not remembered";
+}
+
+TEST_F(S3LookupTest, WhatVanishedIsForgottenWhenItIsRead) {
+  ASSERT_EQ(put(0), Outcome::kDone);
+  const std::string key = s3.blocks().at(0);
+  s3.bucket->script(
+      [=](const Seen& seen) { return seen.key == key ? Fault{.status = 404, .code = "NoSuchKey"} : Fault{}; });
+  EXPECT_EQ(contains(0), Outcome::kDone) << "a hint";
+  EXPECT_EQ(run_one(*tier, Verb::kGet, s3.world.id(0), s3.world.pages(1)).reason, MissReason::kAbsent);
+  EXPECT_EQ(contains(0), Outcome::kMiss);
+}
+
+TEST_F(S3LookupTest, AStumpIsNoBlockAndASickServiceIsNoAbsence) {
+  ASSERT_EQ(put(0), Outcome::kDone);
+  const std::string key = s3.blocks().at(0);
+  tier.reset();
+  s3.bucket->set_object(key, "stump");
+  tier = *s3.open();
+  EXPECT_EQ(run_one(*tier, Verb::kContains, s3.world.id(0)).reason, MissReason::kCorrupt);
+  s3.bucket->script([](const Seen&) { return Fault{.status = 500}; });
+  EXPECT_EQ(contains(1), Outcome::kFailed);
+}
+
+TEST_F(S3LookupTest, ManyQuestionsGoOutSideBySide) {
+  s3.bucket->script([](const Seen& seen) { return Fault{.stall = seen.method == "HEAD"}; });
+  CompletionQueue queue;
+  Work work(queue, Verb::kContains, s3.world.clock.after_us(300'000));
+  for (std::uint32_t n = 0; n < 40; ++n) work.add(s3.world.id(n));
+  const std::size_t before = s3.bucket->count("HEAD");
+  work.submit(*tier);
+  ASSERT_EQ(wait_for(queue), &work.batch);
+  EXPECT_EQ(s3.bucket->count("HEAD") - before, 32u) << "and no more than the bound";
+}
+
+TEST_F(S3LookupTest, ErasedIsGoneForTheNextQuestion) {
+  ASSERT_EQ(put(0), Outcome::kDone);
+  EXPECT_EQ(run(*tier, Verb::kErase, s3.world.id(0)), Outcome::kDone);
+  EXPECT_EQ(contains(0), Outcome::kMiss);
+  EXPECT_EQ(run(*tier, Verb::kErase, s3.world.id(0)), Outcome::kMiss);
+}
+
+}  // namespace
+}  // namespace cairn::test
