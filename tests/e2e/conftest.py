@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
+from s3_servers import imposter, toxiproxy, versitygw  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
 CAIRN = os.environ.get("CAIRN", str(ROOT / "build/release/bin/cairn"))
