@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <cstdio>
 #include <ctime>
@@ -25,26 +26,6 @@ constexpr std::int64_t kSkewUs = 240'000'000;                  // of the clocks,
 
 bool is_data(S3Op op) { return op == S3Op::kGet || op == S3Op::kPut || op == S3Op::kPart; }
 
-HttpMethod method_of(S3Op op) {
-  switch (op) {
-    case S3Op::kGet:
-    case S3Op::kList:
-      return HttpMethod::kGet;
-    case S3Op::kHead:
-      return HttpMethod::kHead;
-    case S3Op::kPut:
-    case S3Op::kPart:
-      return HttpMethod::kPut;
-    case S3Op::kDelete:
-    case S3Op::kAbortUpload:
-      return HttpMethod::kDelete;
-    case S3Op::kCreateUpload:
-    case S3Op::kCompleteUpload:
-      return HttpMethod::kPost;
-  }
-  return HttpMethod::kGet;
-}
-
 std::int64_t parse_seconds_us(const std::string& text) {
   std::int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
@@ -64,12 +45,6 @@ struct OpMetrics {
 };
 
 }  // namespace
-
-std::string_view to_string(S3Op op) {
-  constexpr std::array<std::string_view, 9> kNames = {
-      "get", "put", "part", "head", "delete", "list", "create_upload", "complete_upload", "abort_upload"};
-  return kNames[static_cast<std::size_t>(op)];
-}
 
 struct S3Client::State : public std::enable_shared_from_this<State> {
   struct Call;
@@ -144,6 +119,8 @@ struct S3Client::State::Call {
   bool cancelled = false;
   Credentials by;
   std::shared_ptr<Attempt> attempt;  // on the wire
+  std::atomic<Transport::Timer> expiry{0};
+  Transport::Timer next_try = 0;
   Lane& lane_in(State& state) const { return is_data(request.op) ? state.data : state.small; }
 };
 
@@ -238,7 +215,8 @@ void S3Client::State::send(const std::shared_ptr<Call>& call) {
   if (!request.query.empty()) target += "?" + request.query;
   attempt->url = address.url(target);
   attempt->began_us = clock.now_us();
-  attempt->deadline = {std::min(request.deadline.at_us, clock.after_us(std::int64_t{config.attempt_ms} * 1000).at_us)};
+  attempt->deadline = request.deadline;
+  attempt->idle_us = std::int64_t{config.attempt_ms} * 1000;
   ToSign to_sign;
   to_sign.method = attempt->method;
   to_sign.host = address.host();
@@ -253,6 +231,8 @@ void S3Client::State::send(const std::shared_ptr<Call>& call) {
   }
   ++call->attempts;
   call->attempt = attempt;
+  if (is_data(request.op)) transfers.on_start(data.running, attempt->began_us);
+  if (request.sent) request.sent();
   in_flight->add(1);
   transport.submit(attempt);
 }
@@ -275,7 +255,7 @@ S3Answer S3Client::State::read_answer(const Call& call, const Attempt& attempt, 
                      : code == ErrorCode::kCancelled ? S3Verdict::kCancelled
                                                      : S3Verdict::kUnavailable;
     answer.detail = attempt.too_long ? "a document without end" : result.error().detail;
-    // One try ran out of time, the request has more.
+    // One try was silent for too long, the request has more time.
     if (answer.verdict == S3Verdict::kTimeout && !clock.passed(call.request.deadline)) {
       answer.verdict = S3Verdict::kUnavailable;
     }
@@ -283,14 +263,11 @@ S3Answer S3Client::State::read_answer(const Call& call, const Attempt& attempt, 
   }
   answer.verdict = S3Verdict::kDone;
   answer.body = attempt.text;
-  // An upload may fail after its 200.
-  if (call.request.op == S3Op::kCompleteUpload) {
+  if (call.request.op == S3Op::kCompleteUpload && !says_completed(attempt.text)) {
     const S3ErrorText text = parse_error(attempt.text);
-    if (!text.code.empty()) {
-      answer.verdict = text.code == "PreconditionFailed" ? S3Verdict::kPrecondition : S3Verdict::kUnavailable;
-      answer.code = text.code, answer.message = text.message;
-      answer.detail = "the upload was not completed: " + text.code;
-    }
+    answer.verdict = text.code == "PreconditionFailed" ? S3Verdict::kPrecondition : S3Verdict::kUnavailable;
+    answer.code = text.code, answer.message = text.message;
+    answer.detail = "the upload was not completed" + (text.code.empty() ? "" : ": " + text.code);
   }
   return answer;
 }
@@ -316,8 +293,8 @@ void S3Client::State::ended(const std::shared_ptr<Call>& call, Attempt& attempt,
     const std::uint64_t sent = call->request.body ? call->request.body->size() : 0;
     op.sent->add(static_cast<double>(sent));
     if (is_data(call->request.op)) transfers.on_done(sent + attempt.received, lane.running + 1, now_us);
-  } else if (answer_now.verdict == S3Verdict::kThrottled) {
-    transfers.on_throttled(now_us);
+  } else if (answer_now.verdict == S3Verdict::kThrottled || (!result && result.error().code == ErrorCode::kTimeout)) {
+    if (is_data(call->request.op)) transfers.on_throttled(now_us);
   }
   limit->set(transfers.limit());
   if (call->cancelled) {
@@ -332,19 +309,22 @@ void S3Client::State::ended(const std::shared_ptr<Call>& call, Attempt& attempt,
 bool S3Client::State::retry(const std::shared_ptr<Call>& call, const S3Answer& was) {
   if (call->cancelled || call->attempts >= config.attempts_max) return false;
   std::int64_t wait_us = 0;
-  if (was.verdict == S3Verdict::kDenied && names_old_credentials(was.code) && !call->refreshed) {
-    call->refreshed = true;
-    credentials->refused(call->by);
-    wait_us = 200'000;  // until new ones are here
-  } else if (was.verdict == S3Verdict::kDenied && names_wrong_clock(was.code) && !call->reset_clock) {
+  // The answer to a HEAD has no document: its status and date have to do.
+  const bool bare = call->request.op == S3Op::kHead && was.code.empty() && !call->cancelled;
+  const std::int64_t theirs_us = parse_date_us(was.head.date), ours_us = clock.unix_time_us();
+  const bool off = theirs_us != 0 && std::abs(theirs_us - (ours_us + skew_us)) > kSkewUs;
+  if ((names_wrong_clock(was.code) || (bare && was.head.status == 403)) && off && !call->reset_clock) {
     call->reset_clock = true;
-    const std::int64_t theirs_us = parse_date_us(was.head.date), ours_us = clock.unix_time_us();
-    if (theirs_us == 0 || std::abs(theirs_us - ours_us) < kSkewUs) return false;
+    const bool ours_is_right = std::abs(theirs_us - ours_us) < kSkewUs;
     if (skew_us == 0) {
       log.warn("s3.clock", {{"ours_ahead_s", (ours_us - theirs_us) / 1'000'000},
                             {"hint", "requests are signed by the service's clock; set ours"}});
     }
-    skew_us = theirs_us - ours_us;
+    skew_us = ours_is_right ? 0 : theirs_us - ours_us;
+  } else if ((names_old_credentials(was.code) || (bare && was.head.status == 400)) && !call->refreshed) {
+    call->refreshed = true;
+    credentials->refused(call->by);
+    wait_us = 1'000'000;  // until new ones are here
   } else if (worth_a_retry(was.verdict)) {
     if (retry_tokens < 1) return false;
     retry_tokens -= 1;
@@ -360,7 +340,7 @@ bool S3Client::State::retry(const std::shared_ptr<Call>& call, const S3Answer& w
   const Deadline at = clock.after_us(wait_us);
   if (at.at_us >= call->request.deadline.at_us) return false;
   ops[static_cast<std::size_t>(call->request.op)].retries->add();
-  transport.post(at, [weak = weak_from_this(), id = call->id] {
+  call->next_try = transport.post(at, [weak = weak_from_this(), id = call->id] {
     if (const auto self = weak.lock()) self->start(id);
   });
   return true;
@@ -372,6 +352,8 @@ void S3Client::State::answer(const std::shared_ptr<Call>& call, S3Answer answer_
     if (calls.erase(call->id) == 0) return;
     ++answering;
   }
+  transport.forget(call->expiry);
+  transport.forget(call->next_try);
   {
     const S3Request over =
         std::move(call->request);  // the wire may hold the call for a moment longer, not what it held
@@ -447,7 +429,7 @@ S3RequestId S3Client::submit(S3Request request) {
   }
   later({0}, call->id, &State::start);
   if (deadline.at_us != Deadline::never().at_us) {
-    later(deadline, call->id, &State::expire);
+    call->expiry = later(deadline, call->id, &State::expire);
   }
   return call->id;
 }
@@ -455,8 +437,8 @@ S3RequestId S3Client::submit(S3Request request) {
 void S3Client::cancel(S3RequestId id) { later({0}, id, &State::cancel); }
 
 // The transport keeps what is posted for as long as it lives, which may be longer than we do.
-void S3Client::later(Deadline at, S3RequestId id, void (State::*work)(S3RequestId)) {
-  transport_->post(at, [weak = std::weak_ptr<State>(state_), id, work] {
+Transport::Timer S3Client::later(Deadline at, S3RequestId id, void (State::*work)(S3RequestId)) {
+  return transport_->post(at, [weak = std::weak_ptr<State>(state_), id, work] {
     if (const std::shared_ptr<State> state = weak.lock()) ((*state).*work)(id);
   });
 }

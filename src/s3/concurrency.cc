@@ -13,6 +13,13 @@ constexpr std::int64_t kThrottleUs = 1'000'000;
 
 Concurrency::Concurrency(std::uint32_t most) : most_(std::max(1u, most)), limit_(std::min(kStart, most_)) {}
 
+void Concurrency::on_start(std::uint32_t running, std::int64_t now_us) {
+  if (running > 1) return;  // this one among them
+  bytes_ = 0;
+  done_ = full_ = 0;
+  began_us_ = now_us;
+}
+
 void Concurrency::on_done(std::uint64_t bytes, std::uint32_t running, std::int64_t now_us) {
   if (began_us_ < 0) {
     began_us_ = now_us;  // the first one only starts the clock

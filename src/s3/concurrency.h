@@ -10,6 +10,8 @@ class Concurrency {
  public:
   explicit Concurrency(std::uint32_t most);
   std::uint32_t limit() const { return limit_; }
+  // A transfer starts ; `running` counts it too. After a pause the rate is counted anew.
+  void on_start(std::uint32_t running, std::int64_t now_us);
   // A transfer ended well; `running` counts those under way, this one included.
   void on_done(std::uint64_t bytes, std::uint32_t running, std::int64_t now_us);
   void on_throttled(std::int64_t now_us);  // halves, at most once in a second

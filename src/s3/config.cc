@@ -53,6 +53,11 @@ Result<void> S3Config::validate() const {
   if (!is_printable(endpoint) || endpoint.find_first_of("/?#@\\") != std::string::npos) {
     return invalid("endpoint must be host or host:port, such as s3.example.com:9000, not '" + endpoint + "'");
   }
+  const std::size_t colon = endpoint.rfind(':');
+  if (colon != std::string::npos && !endpoint.ends_with(']') &&
+      (colon + 1 == endpoint.size() || endpoint.find_first_not_of("0123456789", colon + 1) != std::string::npos)) {
+    return invalid("endpoint must be host or host:port, such as s3.example.com:9000, not '" + endpoint + "'");
+  }
   if (!region.empty() && !is_label(region, "-")) return invalid("region must be a name such as eu-central-1");
   CAIRN_TRY_VOID(within("connections", connections, 1, 1024));
   CAIRN_TRY_VOID(within("small_connections", small_connections, 1, 1024));
@@ -63,6 +68,11 @@ Result<void> S3Config::validate() const {
   CAIRN_TRY_VOID(within("attempts_max", attempts_max, 1, 20));
   CAIRN_TRY_VOID(within("backoff_ms", backoff_ms, 1, 60'000));
   CAIRN_TRY_VOID(within("known_keys_max", known_keys_max, 1, 1u << 26));
+  CAIRN_TRY_VOID(within("drain_ms", drain_ms, 0, 600'000));
+  CAIRN_TRY_VOID(within("erases_per_minute_max", erases_per_minute_max, 0, 1u << 20));
+  if (storage_class == "GLACIER" || storage_class == "DEEP_ARCHIVE") {
+    return invalid("storage_class " + storage_class + " cannot be read at once: use one of the others");
+  }
   for (const auto& [name, text] : {std::pair("storage_class", &storage_class),
                                    {"sse_kms_key_id", &sse_kms_key_id},
                                    {"expected_owner", &expected_owner},

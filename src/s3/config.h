@@ -47,7 +47,7 @@ struct S3Config {
     v.field("part_bytes", &S::part_bytes, "larger blocks are read in ranges of this size side by side");
     v.field("multipart_bytes", &S::multipart_bytes, "larger blocks are written as multipart uploads");
     v.field("connect_ms", &S::connect_ms, "patience with a connection");
-    v.field("attempt_ms", &S::attempt_ms, "patience with one request");
+    v.field("attempt_ms", &S::attempt_ms, "patience with a request on which not a byte moves; then it is tried again");
     v.field("attempts_max", &S::attempts_max, "tries of one request, the first included");
     v.field("backoff_ms", &S::backoff_ms, "before the second try, at most; doubles with each, at random below");
     v.field("storage_class", &S::storage_class, "of new objects, as the service names them");

@@ -14,6 +14,7 @@ namespace cairn {
 namespace {
 
 constexpr std::int64_t kFetchAgainUs = 10'000'000, kBeforeEndUs = 300'000'000, kFetchPatienceUs = 30'000'000;
+constexpr std::uint32_t kHangingMax = 4;
 
 aws_byte_cursor cursor_of(const std::string& text) { return aws_byte_cursor_from_array(text.data(), text.size()); }
 
@@ -67,7 +68,7 @@ Result<Credentials> fetch_from_chain(const std::string& profile) {
   no_proxy.env_var_type = AWS_HPEV_DISABLE;
   aws_credentials_provider_chain_default_options options{};
   options.bootstrap = runtime.bootstrap;
-  options.profile_name_override = cursor_of(profile);
+  if (!profile.empty()) options.profile_name_override = cursor_of(profile);  // else AWS_PROFILE, or [default]
   options.proxy_ev_settings = &no_proxy;
   aws_credentials_provider* chain = aws_credentials_provider_new_chain_default(runtime.allocator, &options);
   if (chain == nullptr) return unavailable(std::string("credentials: ") + aws_error_str(aws_last_error()));
@@ -132,15 +133,20 @@ void CredentialKeeper::refused(const Credentials& by) {
   if (clock_.now_us() - fetched_us_ > kFetchAgainUs) fetch();
 }
 
+// A source that hangs is left behind, up to a bound, and asked once more.
 void CredentialKeeper::fetch() {
-  if (fetching_) return;
+  const std::int64_t now_us = clock_.now_us();
+  if (fetching_ && now_us - fetched_us_ < kFetchPatienceUs) return;
+  if (hanging_ >= kHangingMax) return;
   fetching_ = true;
-  fetched_us_ = clock_.now_us();
-  std::thread([self = shared_from_this()] {
+  ++hanging_;
+  fetched_us_ = now_us;
+  std::thread([self = shared_from_this(), number = ++last_fetch_] {
     Result<Credentials> fetched = self->source_();
     MutexLock lock(self->mutex_);
+    --self->hanging_;
     if (fetched || !self->now_) self->now_ = std::move(fetched);  // a set that still works stays
-    self->fetching_ = false;
+    if (number == self->last_fetch_) self->fetching_ = false;
     self->changed_.notify_all();
   }).detach();
 }

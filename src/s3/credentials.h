@@ -56,6 +56,8 @@ class CredentialKeeper : public std::enable_shared_from_this<CredentialKeeper> {
   Result<Credentials> now_ CAIRN_GUARDED_BY(mutex_) = Error{ErrorCode::kUnavailable, "credentials are being fetched"};
   bool fetching_ CAIRN_GUARDED_BY(mutex_) = false;
   std::int64_t fetched_us_ CAIRN_GUARDED_BY(mutex_) = 0;
+  std::uint32_t hanging_ CAIRN_GUARDED_BY(mutex_) = 0;  // threads inside the source
+  std::uint64_t last_fetch_ CAIRN_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace cairn

@@ -40,6 +40,8 @@ struct Flight {
   ResponseHead head;
   std::uint64_t body_at = 0;
   bool told_head = false, given_up = false, late = false, cancelled = false;
+  bool moved = true;  // a byte either way since the last look
+  Transport::Timer deadline = 0, idle = 0;
   char error[CURL_ERROR_SIZE] = {};
 
   bool tell_head() {
@@ -82,6 +84,7 @@ void take_header(Flight& flight, std::string_view name, std::string_view value) 
 
 std::size_t on_header(char* data, std::size_t size, std::size_t count, void* user) {
   auto& flight = *static_cast<Flight*>(user);
+  flight.moved = true;
   const std::string_view line(data, size * count);
   if (line.starts_with("HTTP/")) {
     take_status(flight, line);
@@ -94,6 +97,7 @@ std::size_t on_header(char* data, std::size_t size, std::size_t count, void* use
 std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user) {
   auto& flight = *static_cast<Flight*>(user);
   const std::size_t bytes = size * count;
+  flight.moved = true;
   if (!flight.tell_head()) return CURL_WRITEFUNC_ERROR;
   if (flight.exchange->sink().on_bytes({reinterpret_cast<const std::byte*>(data), bytes})) return bytes;
   flight.given_up = true;
@@ -111,6 +115,7 @@ std::size_t on_read(char* into, std::size_t size, std::size_t count, void* user)
     return CURL_READFUNC_ABORT;
   }
   flight.body_at += got;
+  flight.moved = true;
   return got;
 }
 
@@ -139,6 +144,7 @@ class Options {
 
 void set_connection(Options& options, const CurlConfig& config) {
   options.set(CURLOPT_NOSIGNAL, 1L);
+  options.set(CURLOPT_QUICK_EXIT, 1L);  // a name that does not resolve is left behind: others need this thread
   options.set(CURLOPT_PROTOCOLS_STR, config.tls ? "https" : "http");
   options.set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   options.set(CURLOPT_FOLLOWLOCATION, 0L);
@@ -213,17 +219,34 @@ class CurlTransport final : public Transport {
   void cancel(const std::shared_ptr<Exchange>& exchange) override {
     post({0}, [this, exchange] { stop(*exchange, &Flight::cancelled); });
   }
-  void post(Deadline at, std::function<void()> work) override {
+  Timer post(Deadline at, std::function<void()> work) override {
+    Timer timer = 0;
     {
       MutexLock lock(mutex_);
-      work_.emplace(at.at_us, std::move(work));
+      timer = ++last_timer_;
+      work_.emplace(std::pair(at.at_us, timer), std::move(work));
+      if (at.at_us > 0) due_.emplace(timer, at.at_us);
     }
     curl_multi_wakeup(multi_);
+    return timer;
+  }
+  void forget(Timer timer) override {
+    std::function<void()> forgotten;  // destroyed after the lock
+    MutexLock lock(mutex_);
+    const auto due = due_.find(timer);
+    if (due == due_.end()) return;
+    const auto found = work_.find({due->second, timer});
+    if (found != work_.end()) {
+      forgotten = std::move(found->second);
+      work_.erase(found);
+    }
+    due_.erase(due);
   }
 
  private:
   void run();
   void begin(const std::shared_ptr<Exchange>& exchange);
+  void watch_idle(Flight& flight);
   void stop(const Exchange& exchange, bool Flight::* why);
   void end(CURL* easy, CURLcode code);
   void collect();
@@ -235,7 +258,9 @@ class CurlTransport final : public Transport {
   std::thread thread_;
 
   Mutex mutex_;
-  std::multimap<std::int64_t, std::function<void()>> work_ CAIRN_GUARDED_BY(mutex_);
+  std::map<std::pair<std::int64_t, Timer>, std::function<void()>> work_ CAIRN_GUARDED_BY(mutex_);  // by time
+  std::unordered_map<Timer, std::int64_t> due_ CAIRN_GUARDED_BY(mutex_);                           // those with a time
+  Timer last_timer_ CAIRN_GUARDED_BY(mutex_) = 0;
   bool stop_ CAIRN_GUARDED_BY(mutex_) = false;
 
   // The thread only.
@@ -289,8 +314,9 @@ std::int64_t CurlTransport::work_until_us() {
       MutexLock lock(mutex_);
       if (work_.empty()) return clock_.now_us() + kPollUsMax;
       const auto first = work_.begin();
-      if (first->first > clock_.now_us()) return first->first;
+      if (first->first.first > clock_.now_us()) return first->first.first;
       work = std::move(first->second);
+      due_.erase(first->first.second);
       work_.erase(first);
     }
     work();
@@ -316,9 +342,21 @@ void CurlTransport::begin(const std::shared_ptr<Exchange>& exchange) {
     exchange->on_end(unavailable(failed->error));
     return;
   }
+  watch_idle(here);
   if (exchange->deadline.at_us == Deadline::never().at_us) return;
-  post(exchange->deadline, [this, waiting = std::weak_ptr<Exchange>(exchange)] {
-    if (const std::shared_ptr<Exchange> late = waiting.lock()) stop(*late, &Flight::late);
+  here.deadline = post(exchange->deadline, [this, which = exchange.get()] { stop(*which, &Flight::late); });
+}
+
+// Looks each time the patience is over whether anything moved: a silent server is found within twice that. `end`
+// forgets both timers.
+void CurlTransport::watch_idle(Flight& flight) {
+  flight.moved = false;
+  const Exchange* which = flight.exchange.get();
+  flight.idle = post(clock_.after_us(std::max<std::int64_t>(1, flight.exchange->idle_us)), [this, which] {
+    const auto found = flights_.find(which);
+    if (found == flights_.end()) return;
+    if (found->second->moved) return watch_idle(*found->second);
+    stop(*which, &Flight::late);
   });
 }
 
@@ -342,6 +380,8 @@ void CurlTransport::end(CURL* easy, CURLcode code) {
   const auto found = flights_.find(static_cast<Flight*>(user)->exchange.get());
   CAIRN_CHECK(found != flights_.end(), "libcurl ends what it does not have");
   const std::unique_ptr<Flight> flight = std::move(flights_.extract(found).mapped());
+  forget(flight->deadline);
+  forget(flight->idle);
   curl_multi_remove_handle(multi_, easy);  // one under way: closes its connection
   curl_slist_free_all(flight->headers);
   idle_.push_back(easy);

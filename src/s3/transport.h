@@ -55,9 +55,10 @@ class Exchange {
   HttpHeaders headers;               // all that are sent besides Host and Content-Length
   std::shared_ptr<BodySource> body;  // null: none
   Deadline deadline;
+  std::int64_t idle_us = 30'000'000;  // without a byte either way: kTimeout
 
   virtual ResponseSink& sink() = 0;
-  // Once, last: the transport has forgotten it. {}: a whole response arrived. kTimeout: the deadline passed.
+  // Once, last: the transport has forgotten it. {}: a whole response arrived. kTimeout: the deadline or idle_us passed.
   // kCancelled: cancel(), or the sink's or the body's wish. kUnavailable: no connection, broken off, not HTTP.
   virtual void on_end(Result<void> result) = 0;
 };
@@ -67,8 +68,10 @@ class Transport {
   virtual ~Transport() = default;                                      // checked: nothing under way
   virtual void submit(std::shared_ptr<Exchange> exchange) = 0;         // any thread
   virtual void cancel(const std::shared_ptr<Exchange>& exchange) = 0;  // any thread; on_end still comes, once
-  // Runs `work` on the transport's thread, not before `at` (never(): at once is {0}).
-  virtual void post(Deadline at, std::function<void()> work) = 0;
+  // Runs `work` on the transport's thread, not before `at`; {0}: at once.
+  using Timer = std::uint64_t;
+  virtual Timer post(Deadline at, std::function<void()> work) = 0;
+  virtual void forget(Timer timer) = 0;  // any thread; nothing when it ran, or runs
 };
 
 }  // namespace cairn

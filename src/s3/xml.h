@@ -26,7 +26,11 @@ struct S3Listing {
 Result<S3Listing> parse_listing(std::string_view body);
 
 Result<std::string> parse_upload_id(std::string_view body);  // of CreateMultipartUpload
+struct S3Part {
+  std::string etag, crc32c;  // crc32c: base64, as it was sent with the part
+};
 // The body of CompleteMultipartUpload; part numbers count from 1.
-std::string complete_body(const std::vector<std::string>& etags);
+std::string complete_body(const std::vector<S3Part>& parts);
+bool says_completed(std::string_view body);  // an upload may fail behind its 200
 
 }  // namespace cairn

@@ -64,6 +64,7 @@ class BlockFetch : public std::enable_shared_from_this<BlockFetch> {
   }
   bool take_header();
   bool check(std::uint32_t segment, const Checksum128& digest);
+  void forget_range(std::uint64_t begin, std::uint64_t end);  // its segments come once more
 
   const std::shared_ptr<S3State> state_;
   const std::shared_ptr<BatchRun> run_;
@@ -78,7 +79,7 @@ class BlockFetch : public std::enable_shared_from_this<BlockFetch> {
   std::array<std::byte, kHeaderBytes> header_bytes_{};
   std::optional<BlockHeader> header_;
   std::vector<std::pair<std::uint32_t, Checksum128>> early_;  // segments that were there before the header
-  std::uint32_t verified_ = 0;
+  std::vector<bool> verified_;                                // segments
   std::uint32_t running_ = 0;
   bool rest_requested_ = false;
   End end_ = End::kNone;
@@ -97,6 +98,7 @@ class BlockFetch::Part final : public S3Sink {
   bool begin() override {
     at_ = begin_;
     stream_.finish();
+    fetch_->forget_range(begin_, end_);
     fetch_->run_->report_started(fetch_->row_);
     return fetch_->run_->open(fetch_->row_) && fetch_->end_ == End::kNone;
   }
@@ -116,6 +118,8 @@ class BlockFetch::Part final : public S3Sink {
       fetch.object_bytes_ = head.content_length.value_or(end_);
       fetch.rest_requested_ = true;
     }
+    // Each range, and each new try of one, is of the version that was seen first.
+    if (!fetch.etag_.empty() && !head.etag.empty() && head.etag != fetch.etag_) return fetch.fail(End::kReplaced);
     if (!first) return true;
     fetch.etag_ = head.etag;
     if (fetch.object_bytes_ == fetch.wanted_.file_bytes()) fetch.request_rest();
@@ -185,7 +189,7 @@ void BlockFetch::attempt(bool whole) {
   etag_.clear();
   header_.reset();
   early_.clear();
-  verified_ = 0;
+  verified_.assign(wanted_.segments, false);
   rest_requested_ = whole;
   end_ = End::kNone;
   const std::uint64_t size = wanted_.segment_size();
@@ -220,6 +224,7 @@ bool BlockFetch::take_header() {
   BlockHeader found;
   const HeaderVerdict verdict = check_header(HeaderBytes(header_bytes_), object_bytes_, wanted_, found);
   if (verdict != HeaderVerdict::kOk) return fail(End::kBad, verdict);
+  if (header_ && !(*header_ == found)) return fail(End::kReplaced);  // between two tries
   header_ = found;
   for (const auto& [segment, digest] : std::exchange(early_, {})) {
     if (!check(segment, digest)) return false;
@@ -233,10 +238,21 @@ bool BlockFetch::check(std::uint32_t segment, const Checksum128& digest) {
     return true;
   }
   if (header_->slots[segment] != digest) return fail(End::kBad, HeaderVerdict::kBadSegment);
-  ++verified_;
+  verified_[segment] = true;
   if (!told_[segment]) run_->report_segments(row_, 1);
   told_[segment] = true;
   return true;
+}
+
+void BlockFetch::forget_range(std::uint64_t begin, std::uint64_t end) {
+  for (std::uint32_t segment = 0; segment < wanted_.segments; ++segment) {
+    const std::uint64_t at = kHeaderBytes + wanted_.segment_offset(segment);
+    if (at >= begin && at < end) verified_[segment] = false;
+  }
+  std::erase_if(early_, [&](const auto& each) {
+    const std::uint64_t at = kHeaderBytes + wanted_.segment_offset(each.first);
+    return at >= begin && at < end;
+  });
 }
 
 void BlockFetch::part_ended(Part& part, S3Answer answer) {
@@ -253,7 +269,7 @@ void BlockFetch::part_ended(Part& part, S3Answer answer) {
 
 void BlockFetch::conclude() {
   if (!run_->open(row_)) return;  // cut: what the caller lent us may be gone by now
-  if (end_ == End::kNone && verified_ != wanted_.segments) fail(End::kBroken);
+  if (end_ == End::kNone && std::ranges::find(verified_, false) != verified_.end()) fail(End::kBroken);
   const bool twice =
       end_ == End::kReplaced || end_ == End::kBroken || (end_ == End::kBad && means_quarantine(verdict_));
   if (twice && !again_) {
@@ -264,7 +280,7 @@ void BlockFetch::conclude() {
   }
   switch (end_) {
     case End::kNone:
-      state_->present.add(run_->id(row_));
+      state_->present.add(run_->id(row_), state_->clock.now_us());
       run_->finish(row_, Outcome::kDone);
       return;
     case End::kBad:
@@ -315,7 +331,7 @@ void BlockFetch::finish_bad() {
     return;
   }
   state_->counters.corrupt.fetch_add(1);
-  state_->damaged.add(id);  // until it is replaced, nobody reads it again
+  state_->damaged.add(id, 0);  // until it is replaced, nobody reads it again
   const bool erase = state_->may_erase();
   state_->log.warn("tier.s3.corrupt", {{"why", to_string(verdict_)},
                                        {"key", to_hex(id.chunk.key.digest)},
@@ -347,7 +363,7 @@ void s3_get(const std::shared_ptr<S3State>& state, const std::shared_ptr<BatchRu
     run->finish(row, Outcome::kMiss, MissReason::kForeign);
     return;
   }
-  if (state->damaged.has(id)) {
+  if (state->damaged.has(id, 0)) {
     run->finish(row, Outcome::kMiss, MissReason::kCorrupt);
     return;
   }

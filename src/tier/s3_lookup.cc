@@ -9,11 +9,11 @@ void s3_contains(const std::shared_ptr<S3State>& state, const std::shared_ptr<Ba
     run->finish(row, Outcome::kMiss, MissReason::kForeign);
     return;
   }
-  if (state->damaged.has(id)) {
+  if (state->damaged.has(id, 0)) {
     run->finish(row, Outcome::kMiss, MissReason::kCorrupt);
     return;
   }
-  if (state->present.has(id)) {
+  if (state->present.has(id, state->clock.now_us(), S3State::kFreshUs)) {
     run->report_started(row);
     run->finish(row, Outcome::kDone);
     return;
@@ -30,7 +30,7 @@ void s3_contains(const std::shared_ptr<S3State>& state, const std::shared_ptr<Ba
           run->finish(row, Outcome::kMiss, MissReason::kCorrupt);
           return;
         }
-        state->present.add(run->id(row));
+        state->present.add(run->id(row), state->clock.now_us());
         run->finish(row, Outcome::kDone);
         return;
       case S3Verdict::kMissing:
@@ -50,7 +50,7 @@ void s3_contains(const std::shared_ptr<S3State>& state, const std::shared_ptr<Ba
         return;
     }
   };
-  run->report_started(row);
+  request.sent = [run, row] { run->report_started(row); };
   state->submit(run, std::move(request));
 }
 
@@ -80,8 +80,9 @@ void s3_erase(const std::shared_ptr<S3State>& state, const std::shared_ptr<Batch
         state->say_denied(answer);
         run->finish(row, Outcome::kRefused, MissReason::kDenied);
       } else {
-        run->note_error(unavailable(state->client->complaint(answer)));
-        run->finish(row, Outcome::kFailed, MissReason::kFailed);
+        const bool late = answer.verdict == S3Verdict::kTimeout;
+        run->note_error({late ? ErrorCode::kTimeout : ErrorCode::kUnavailable, state->client->complaint(answer)});
+        run->finish(row, Outcome::kFailed, late ? MissReason::kTimeout : MissReason::kFailed);
       }
     };
     state->submit(run, std::move(request));
@@ -97,7 +98,7 @@ void s3_erase(const std::shared_ptr<S3State>& state, const std::shared_ptr<Batch
     }
     erase(answer.head.content_length.value_or(0));
   };
-  run->report_started(row);
+  look.sent = [run, row] { run->report_started(row); };
   state->submit(run, std::move(look));
 }
 

@@ -148,7 +148,8 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
     if (size <= config.multipart_bytes) {
       Piece piece;
       if (!describe(0, size, piece)) return;
-      put_whole(piece, state_->rights.publish_once);
+      // What is damaged and could not be removed has our name and length: it is written over.
+      put_whole(piece, state_->rights.publish_once && !state_->damaged.has(id_, 0));
       return;
     }
     const std::uint64_t segment = bytes_->header().segment_size();
@@ -160,7 +161,7 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
       pieces_.push_back(std::move(piece));
       begin = end;
     }
-    etags_.resize(pieces_.size());
+    parts_.resize(pieces_.size());
     create_upload();
   }
 
@@ -192,27 +193,17 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
     return request;
   }
 
-  void add_object_headers(S3Request& request) const {
-    const S3Config& config = state_->client->config();
-    request.headers.emplace_back("content-type", "application/octet-stream");
-    if (!config.storage_class.empty()) request.headers.emplace_back("x-amz-storage-class", config.storage_class);
-    if (config.sse_kms_key_id.empty()) return;
-    request.headers.emplace_back("x-amz-server-side-encryption", "aws:kms");
-    request.headers.emplace_back("x-amz-server-side-encryption-aws-kms-key-id", config.sse_kms_key_id);
-  }
-
   void add_body(S3Request& request, const Piece& piece) const {
     request.body = std::make_shared<RangeBody>(bytes_, piece.begin, piece.end);
     request.payload_sha256 = piece.sha256;
-    request.headers.emplace_back("x-amz-checksum-crc32c", piece.crc32c);
   }
 
   void put_whole(const Piece& piece, bool once) {
     S3Request request = request_of(S3Op::kPut);
-    add_object_headers(request);
+    request.headers = object_headers(state_->client->config(), piece.crc32c);
     add_body(request, piece);
     if (once) request.headers.emplace_back("if-none-match", "*");
-    run_->report_started(row_);
+    request.sent = [self = shared_from_this()] { self->run_->report_started(self->row_); };
     request.done = [self = shared_from_this(), piece, once](S3Answer answer) {
       if (answer.verdict == S3Verdict::kPrecondition && once) return self->look_at_other(piece);
       self->stored(answer);
@@ -238,9 +229,9 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
   void create_upload() {
     S3Request request = request_of(S3Op::kCreateUpload);
     request.query = "uploads=";
-    add_object_headers(request);
+    request.headers = object_headers(state_->client->config(), "");
     request.headers.emplace_back("x-amz-checksum-algorithm", "CRC32C");
-    run_->report_started(row_);
+    request.sent = [self = shared_from_this()] { self->run_->report_started(self->row_); };
     request.done = [self = shared_from_this()](const S3Answer& answer) {
       if (answer.verdict != S3Verdict::kDone) return self->stored(answer);
       const Result<std::string> upload = parse_upload_id(answer.body);
@@ -260,28 +251,40 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
     S3Request request = request_of(S3Op::kPart);
     request.query = "partNumber=" + std::to_string(index + 1) + "&uploadId=" + upload_;
     add_body(request, pieces_[index]);
+    request.headers.emplace_back("x-amz-checksum-crc32c", pieces_[index].crc32c);
     ++running_;
     request.done = [self = shared_from_this(), index](S3Answer answer) {
       --self->running_;
       if (answer.verdict != S3Verdict::kDone && !self->failed_) self->failed_ = answer;
-      self->etags_[index] = answer.head.etag;
+      self->parts_[index] = {answer.head.etag, self->pieces_[index].crc32c};
       if (self->running_ == 0) self->complete();
     };
     state_->submit(run_, std::move(request));
   }
 
   void complete() {
-    if (failed_ || !run_->open(row_)) return abort();
+    if (!failed_ && !run_->open(row_)) failed_ = given_up();
+    if (failed_) return abort();
     S3Request request = request_of(S3Op::kCompleteUpload);
     request.query = "uploadId=" + upload_;
-    std::string text = complete_body(etags_);
+    std::string text = complete_body(parts_);
     if (!state_->client->config().tls) request.payload_sha256 = to_hex(sha256(text));
     request.body = std::make_shared<TextBody>(std::move(text));
     request.headers.emplace_back("content-type", "application/xml");
     request.done = [self = shared_from_this()](S3Answer answer) {
       if (answer.verdict == S3Verdict::kDone) return self->stored(answer);
+      const bool lost = answer.verdict == S3Verdict::kMissing;  // a first answer was: the upload is over
       self->failed_ = std::move(answer);
-      self->abort();
+      lost ? self->look_for_ours() : self->abort();
+    };
+    state_->submit(run_, std::move(request));
+  }
+
+  void look_for_ours() {
+    S3Request request = request_of(S3Op::kHead);
+    request.done = [self = shared_from_this()](const S3Answer& answer) {
+      const bool there = answer.verdict == S3Verdict::kDone && answer.head.content_length == self->bytes_->size();
+      there ? self->stored(answer) : self->stored(*self->failed_);
     };
     state_->submit(run_, std::move(request));
   }
@@ -291,17 +294,21 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
     S3Request request = request_of(S3Op::kAbortUpload);
     request.query = "uploadId=" + upload_;
     request.deadline = state_->clock.after_us(10'000'000);
-    request.done = [self = shared_from_this()](const S3Answer& answer) {
-      self->stored(self->failed_.value_or(answer));
-    };
+    request.done = [self = shared_from_this()](const S3Answer&) { self->stored(*self->failed_); };
     state_->client->submit(std::move(request));
+  }
+  static S3Answer given_up() {
+    S3Answer answer;
+    answer.verdict = S3Verdict::kCancelled;
+    answer.detail = "given up";
+    return answer;
   }
 
   void stored(const S3Answer& answer) { stored(answer, bytes_->size()); }
   void stored(const S3Answer& answer, std::uint64_t new_bytes) {
     if (answer.verdict == S3Verdict::kDone) {
-      state_->present.add(id_);
-      state_->damaged.remove(id_);
+      state_->present.add(id_, state_->clock.now_us());
+      if (new_bytes > 0) state_->damaged.remove(id_);
       state_->used_bytes.fetch_add(new_bytes);
       state_->blocks.fetch_add(new_bytes > 0 ? 1 : 0);
       state_->put_worked();
@@ -319,9 +326,9 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
       run_->finish(row_, Outcome::kRefused, MissReason::kDenied);
       return;
     }
-    run_->note_error({answer.verdict == S3Verdict::kTimeout ? ErrorCode::kTimeout : ErrorCode::kUnavailable,
-                      state_->client->complaint(answer)});
-    run_->finish(row_, Outcome::kFailed, MissReason::kFailed);
+    const bool late = answer.verdict == S3Verdict::kTimeout;
+    run_->note_error({late ? ErrorCode::kTimeout : ErrorCode::kUnavailable, state_->client->complaint(answer)});
+    run_->finish(row_, Outcome::kFailed, late ? MissReason::kTimeout : MissReason::kFailed);
   }
 
   const std::shared_ptr<S3State> state_;
@@ -330,7 +337,7 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
   const KvBlockId id_;
   const std::shared_ptr<BlockBytes> bytes_;
   std::vector<Piece> pieces_;  // of a multipart upload
-  std::vector<std::string> etags_;
+  std::vector<S3Part> parts_;
   std::string upload_;
   std::uint32_t running_ = 0;
   std::optional<S3Answer> failed_;
@@ -366,20 +373,16 @@ void s3_put(const std::shared_ptr<S3State>& state, const std::shared_ptr<BatchRu
     run->note_error({ErrorCode::kExhausted, "the tier's queue is full"});
     run->finish(row, Outcome::kFailed, MissReason::kBusy);
   };
-  if (state->damaged.has(id)) return store();
-  if (state->present.has(id)) {
-    run->report_segments(row, header.segments);
-    run->finish(row, Outcome::kDone);
-    return;
-  }
+  if (state->damaged.has(id, 0)) return store();
   S3Request look;  // another instance may have stored it: a question costs less than the bytes
   look.op = S3Op::kHead;
   look.key = state->path.block(id);
+  look.sent = [run, row] { run->report_started(row); };
   look.done = [state, run, row, store, bytes = header.file_bytes(),
                segments = header.segments](const S3Answer& answer) {
     if (!run->open(row)) return;
     if (answer.verdict != S3Verdict::kDone || answer.head.content_length != bytes) return store();
-    state->present.add(run->id(row));
+    state->present.add(run->id(row), state->clock.now_us());
     run->report_segments(row, segments);
     run->finish(row, Outcome::kDone);
   };

@@ -23,7 +23,7 @@ namespace cairn {
 
 struct S3TierCounters {
   std::atomic<std::uint64_t> corrupt{0}, erased{0}, left_alone{0}, refused_capacity{0}, denied{0}, second_reads{0},
-      abandoned_puts{0}, mixed_reads{0};
+      abandoned_puts{0};
 };
 
 struct S3State {
@@ -36,6 +36,7 @@ struct S3State {
   const BlockLayout layout;
   const StorePath path;
   const BucketRights rights;
+  static constexpr std::int64_t kFreshUs = 10 * 60'000'000ll;  // of what is known to be present
   KnownKeys present, damaged;
   S3TierCounters counters;
   std::atomic<std::uint64_t> used_bytes{0}, blocks{0}, inflight_bytes{0};

@@ -1,5 +1,7 @@
 #include "tier/s3_store.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -12,13 +14,14 @@
 #include "kv/manifest.h"
 #include "kv/sha256.h"
 #include "kv/store_path.h"
+#include "s3/crc32c.h"
 #include "s3/xml.h"
 
 namespace cairn {
 namespace {
 
 constexpr std::int64_t kAskUs = 30'000'000;
-constexpr std::size_t kPagesMax = 10'000;  // of a listing: ten million objects
+constexpr std::size_t kPagesMax = 20'000;  // of a listing: ten million objects
 
 class Text final : public BodySource {
  public:
@@ -79,7 +82,9 @@ S3Answer Opening::put(const std::string& key, const std::string& text, bool once
   request.deadline = clock_.after_us(kAskUs);
   request.body = std::make_shared<Text>(text);
   if (!client_.config().tls) request.payload_sha256 = to_hex(sha256(text));
-  request.headers.emplace_back("content-type", "application/json");
+  Crc32c crc;
+  crc.update(std::as_bytes(std::span(text.data(), text.size())));
+  request.headers = object_headers(client_.config(), crc.base64());  // as a block's: what refuses one refuses the other
   if (once) request.headers.emplace_back("if-none-match", "*");
   return client_.ask(std::move(request));
 }
@@ -97,7 +102,7 @@ Result<S3Listing> Opening::list(const std::string& prefix, bool folders, const s
   std::string query;
   if (!from.empty()) query += "continuation-token=" + percent_encode(from, false) + "&";
   if (folders) query += "delimiter=%2F&";
-  query += "list-type=2&max-keys=1000&prefix=" + percent_encode(client_.address().key(prefix), false);
+  query += "list-type=2&max-keys=500&prefix=" + percent_encode(client_.address().key(prefix), false);
   const S3Answer answer = ask(S3Op::kList, "", query);
   if (answer.verdict != S3Verdict::kDone) return refusal(answer);
   return parse_listing(answer.body);
@@ -107,6 +112,13 @@ std::string random_name() {
   std::array<std::uint8_t, 8> random{};
   random_bytes(random);
   return to_hex(random.data(), random.size());
+}
+
+// Few for each machine: where nothing can be removed they stay.
+std::string own_name() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return to_hex(sha256(host.data() + ("/" + std::to_string(::getpid() % 8))).bytes.data(), 8);
 }
 
 // Right by right, by what happens: no answer's text is trusted.
@@ -120,7 +132,7 @@ Result<BucketRights> Opening::learn(const std::string& directory) {
   } else if (absent.verdict != S3Verdict::kMissing) {
     return refusal(absent);
   }
-  const std::string probe = directory + "/probe-" + random_name();
+  const std::string probe = directory + "/probe-" + own_name();
   const S3Answer first = put(probe, "{}", false);
   if (means_no_right(first)) {
     rights.put = rights.erase = false;

@@ -131,9 +131,11 @@ S3Tier::S3Tier(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 S3Tier::~S3Tier() {
   drain();
-  parts_->digests.reset();  // rows are over: what still runs there ends at once
+  const std::int64_t patience_us = std::int64_t{parts_->state->client->config().drain_ms} * 1000;
+  parts_->state->client->drain(patience_us);  // an answer may still hand work to the digests
+  parts_->digests.reset();                    // rows are over: what runs there ends at once
   // Aborts of uploads may be on their way. Afterwards no request holds the state, so it ends here, not on their thread.
-  parts_->state->client->drain(std::int64_t{parts_->state->client->config().drain_ms} * 1000);
+  parts_->state->client->drain(patience_us);
 }
 
 void S3Tier::drain() { parts_->in_flight->drain(std::int64_t{parts_->state->client->config().drain_ms} * 1000); }

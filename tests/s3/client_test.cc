@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include "support/fake_bucket.h"
 
 namespace cairn {
@@ -100,14 +102,22 @@ TEST_F(S3ClientTest, ASickServiceIsNotFloodedWithRetries) {
   EXPECT_LE(bucket_->count("GET"), 30u + 20u);
 }
 
-TEST_F(S3ClientTest, OldKeysAreFetchedAnew) {
+// A HEAD's answer has no document: its status has to do.
+TEST_F(S3ClientTest, RefusedKeysGetASecondTry) {
   bucket_->set_object("a", "hello");
-  client();
-  fault_first(1, {.status = 400, .code = "ExpiredToken"});
-  EXPECT_EQ(ask(S3Op::kGet, "a").verdict, S3Verdict::kDone);
-  EXPECT_EQ(bucket_->count("GET"), 2u);
-  // A load at start counts as a fetch: the next one is at least ten seconds later.
-  EXPECT_EQ(fetches_, 1);
+  for (const S3Op op : {S3Op::kGet, S3Op::kHead}) {
+    const std::size_t before = bucket_->seen().size();
+    fault_first(1, {.status = 400, .code = op == S3Op::kGet ? "ExpiredToken" : ""});
+    EXPECT_EQ(ask(op, "a").verdict, S3Verdict::kDone);
+    EXPECT_EQ(bucket_->seen().size() - before, 2u);
+  }
+}
+
+TEST_F(S3ClientTest, NoTimerOutlivesItsRequest) {
+  bucket_->set_object("a", "hello");
+  for (int i = 0; i < 20; ++i) ask(S3Op::kHead, "a", 60'000'000);
+  client().drain(1'000'000);
+  EXPECT_EQ(bucket_->timers(), 0u);
 }
 
 TEST_F(S3ClientTest, AWrongClockIsSetByTheService) {
@@ -115,6 +125,15 @@ TEST_F(S3ClientTest, AWrongClockIsSetByTheService) {
   fault_first(1, {.status = 403, .code = "RequestTimeTooSkewed", .head = {{"date", "Fri, 24 May 2013 00:00:00 GMT"}}});
   EXPECT_EQ(ask(S3Op::kGet, "a").verdict, S3Verdict::kDone);
   EXPECT_EQ(bucket_->seen().back().header("X-Amz-Date").substr(0, 8), "20130524");
+  // Our clock is right again, as the service tells: its own date is near ours.
+  char now[64];
+  const std::time_t seconds = clock_.unix_time_us() / 1'000'000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::strftime(now, sizeof now, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  fault_first(1, {.status = 403, .head = {{"date", now}}});
+  EXPECT_EQ(ask(S3Op::kHead, "a").verdict, S3Verdict::kDone);
+  EXPECT_NE(bucket_->seen().back().header("X-Amz-Date").substr(0, 8), "20130524");
 }
 
 TEST_F(S3ClientTest, ADeadlineAndACancelEndWhatIsSilent) {

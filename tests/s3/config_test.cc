@@ -37,5 +37,23 @@ TEST(S3Config, OddNamesAreRefused) {
   EXPECT_NE(refusal([](S3Config& c) { c.part_bytes = 5; }), "");
 }
 
+struct Names {
+  std::vector<std::string> seen;
+  template <class T>
+  void field(const char* name, T S3Config::*, const char* help) {
+    EXPECT_GT(std::string(help).size(), 5u) << name;
+    seen.push_back(name);
+  }
+};
+
+TEST(S3Config, EverySettingStandsInTheDocumentation) {
+  std::ifstream file(std::filesystem::path(CAIRN_SOURCE_DIR) / "docs/s3.md");
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  Names names;
+  S3Config::describe(names);
+  EXPECT_GT(names.seen.size(), 15u);
+  for (const std::string& name : names.seen) EXPECT_NE(text.find("`" + name + "`"), std::string::npos) << name;
+}
+
 }  // namespace
 }  // namespace cairn

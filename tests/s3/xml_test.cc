@@ -41,9 +41,14 @@ TEST(S3Xml, OddDocumentsAreErrors) {
 }
 
 TEST(S3Xml, PartsAreNamedInOrder) {
-  EXPECT_EQ(complete_body({"\"a\"", "<b"}),
-            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>\"a\"</ETag></Part><Part>"
-            "<PartNumber>2</PartNumber><ETag>&lt;b</ETag></Part></CompleteMultipartUpload>");
+  EXPECT_EQ(complete_body({{"\"a\"", "AAAAAA=="}, {"<b", "BBBBBB=="}}),
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>\"a\"</ETag>"
+            "<ChecksumCRC32C>AAAAAA==</ChecksumCRC32C></Part><Part><PartNumber>2</PartNumber><ETag>&lt;b</ETag>"
+            "<ChecksumCRC32C>BBBBBB==</ChecksumCRC32C></Part></CompleteMultipartUpload>");
+  EXPECT_TRUE(says_completed(
+      "<?xml version=\"1.0\"?><CompleteMultipartUploadResult><Key>k</Key></CompleteMultipartUploadResult>"));
+  for (const char* text : {"", "<html/>", "<Error><Code>InternalError</Code></Error>"})
+    EXPECT_FALSE(says_completed(text));
 }
 
 }  // namespace

@@ -11,11 +11,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/mutex.h"
+#include "s3/crc32c.h"
 #include "s3/transport.h"
 
 namespace cairn::test {
@@ -32,6 +34,7 @@ class FakeBucket final : public Transport {
     std::int64_t extra_bytes = 0;                           // more (or fewer) than the head says
     std::int64_t flip_byte = -1;                            // of the object: its lowest bit
     std::string etag;                                       // instead of the object's
+    std::string swap;                                       // the object is this one from now on
     std::vector<std::pair<std::string, std::string>> head;  // "date" and such
   };
   struct Seen {
@@ -69,12 +72,20 @@ class FakeBucket final : public Transport {
       exchange->on_end(Error{ErrorCode::kCancelled, "cancelled"});
     });
   }
-  void post(Deadline at, std::function<void()> work) override {
-    {
-      MutexLock lock(mutex_);
-      work_.emplace(at.at_us, std::move(work));
-    }
+  Timer post(Deadline at, std::function<void()> work) override {
+    MutexLock lock(mutex_);
+    const Timer timer = ++last_timer_;
+    work_.emplace(std::pair(at.at_us, timer), std::move(work));
     changed_.notify_all();
+    return timer;
+  }
+  void forget(Timer timer) override {
+    MutexLock lock(mutex_);
+    std::erase_if(work_, [timer](const auto& each) { return each.first.second == timer; });
+  }
+  std::size_t timers() {  // that wait for their time
+    MutexLock lock(mutex_);
+    return work_.size();
   }
 
   // From the test, at any time.
@@ -89,6 +100,10 @@ class FakeBucket final : public Transport {
   void set_object(const std::string& key, std::string bytes) {
     MutexLock lock(state_mutex_);
     objects_[key] = std::move(bytes);
+  }
+  void remove_object(const std::string& key) {
+    MutexLock lock(state_mutex_);
+    objects_.erase(key);
   }
   std::vector<Seen> seen() const {
     MutexLock lock(state_mutex_);
@@ -118,14 +133,14 @@ class FakeBucket final : public Transport {
     MutexLock lock(mutex_);
     for (;;) {
       const std::int64_t now_us = clock_.now_us();
-      if (!work_.empty() && work_.begin()->first <= now_us) {
+      if (!work_.empty() && work_.begin()->first.first <= now_us) {
         std::function<void()> work = std::move(work_.begin()->second);
         work_.erase(work_.begin());
         return work;
       }
       if (stop_) return std::nullopt;
-      changed_.wait_for_us(mutex_,
-                           work_.empty() ? 100'000 : std::min<std::int64_t>(100'000, work_.begin()->first - now_us));
+      changed_.wait_for_us(
+          mutex_, work_.empty() ? 100'000 : std::min<std::int64_t>(100'000, work_.begin()->first.first - now_us));
     }
   }
 
@@ -212,8 +227,9 @@ class FakeBucket final : public Transport {
     }
     if (fault.stall) {
       stalled_.push_back(exchange);
-      if (exchange->deadline.at_us != Deadline::never().at_us) {
-        post(exchange->deadline, [this, weak = std::weak_ptr<Exchange>(exchange)] {
+      {
+        const Deadline silent = clock_.after_us(exchange->idle_us);
+        post({std::min(silent.at_us, exchange->deadline.at_us)}, [this, weak = std::weak_ptr<Exchange>(exchange)] {
           const std::shared_ptr<Exchange> late = weak.lock();
           const auto found = late ? std::ranges::find(stalled_, late) : stalled_.end();
           if (found == stalled_.end()) return;
@@ -236,7 +252,8 @@ class FakeBucket final : public Transport {
   static void deliver(Exchange& exchange, Answer out, const Fault& fault) {
     if (!out.has_body) out.body.clear();
     if (fault.extra_bytes > 0) out.body.append(static_cast<std::size_t>(fault.extra_bytes), 'x');
-    if (fault.extra_bytes < 0) out.body.resize(out.body.size() - static_cast<std::size_t>(-fault.extra_bytes));
+    if (fault.extra_bytes < 0)
+      out.body.resize(out.body.size() - std::min(out.body.size(), std::size_t(-fault.extra_bytes)));
     if (!exchange.sink().on_head(out.head)) {
       exchange.on_end(Error{ErrorCode::kCancelled, "given up"});
       return;
@@ -256,9 +273,13 @@ class FakeBucket final : public Transport {
 
   Answer serve(const Seen& seen, const std::string& body, const Fault& fault) {
     if (seen.key.find("//") != std::string::npos) return error(400, "InvalidRequest");
+    if (const std::string sum = seen.header("x-amz-checksum-crc32c"); !sum.empty() && sum != crc32c_of(body)) {
+      return error(400, "BadDigest");
+    }
     if (seen.method == "GET" && asks_for(seen, "list-type")) return list(seen);
     if (asks_for(seen, "uploads") || asks_for(seen, "uploadId")) return upload(seen, body);
     if (seen.method == "PUT") return put(seen, body, fault);
+    if (!fault.swap.empty()) objects_[seen.key] = fault.swap;
     const auto found = objects_.find(seen.key);
     if (seen.method == "DELETE") {
       objects_.erase(seen.key);
@@ -341,6 +362,12 @@ class FakeBucket final : public Transport {
     return answer(200, body + "</ListBucketResult>");
   }
 
+  static std::string crc32c_of(const std::string& bytes) {
+    Crc32c crc;
+    crc.update(std::as_bytes(std::span(bytes.data(), bytes.size())));
+    return crc.base64();
+  }
+
   Answer upload(const Seen& seen, const std::string& body) {
     if (seen.method == "POST" && asks_for(seen, "uploads")) {
       const std::string id = "upload/" + std::to_string(++last_upload_);
@@ -363,7 +390,10 @@ class FakeBucket final : public Transport {
     }
     std::string whole;
     for (const auto& [number, bytes] : found->second) {
-      if (body.find(etag_of(bytes).substr(1, 8)) == std::string::npos) return error(400, "InvalidPart");
+      const std::string part = "<Part><PartNumber>" + std::to_string(number) + "</PartNumber><ETag>" + etag_of(bytes) +
+                               "</ETag><ChecksumCRC32C>" + crc32c_of(bytes) + "</ChecksumCRC32C></Part>";
+      if (body.find(part) == std::string::npos) return error(400, "InvalidRequest");
+      if (number != found->second.rbegin()->first && bytes.size() < (5 << 20)) return error(400, "EntityTooSmall");
       whole += bytes;
     }
     objects_[seen.key] = whole;
@@ -380,7 +410,8 @@ class FakeBucket final : public Transport {
   std::thread thread_;
   Mutex mutex_;
   CondVar changed_;
-  std::multimap<std::int64_t, std::function<void()>> work_;
+  std::map<std::pair<std::int64_t, Timer>, std::function<void()>> work_;
+  Timer last_timer_ = 0;
   bool stop_ = false;
   std::list<std::shared_ptr<Exchange>> stalled_;  // the thread's own
 

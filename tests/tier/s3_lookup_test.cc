@@ -28,8 +28,14 @@ TEST_F(S3LookupTest, WhatWeStoredIsKnownWithoutARequest) {
   ASSERT_EQ(put(0), Outcome::kDone);
   const std::size_t before = s3.bucket->seen().size();
   EXPECT_EQ(contains(0), Outcome::kDone);
-  EXPECT_EQ(put(0), Outcome::kDone);
   EXPECT_EQ(s3.bucket->seen().size(), before);
+}
+
+TEST_F(S3LookupTest, APutNeverClaimsWhatItOnlyRemembers) {
+  ASSERT_EQ(put(0), Outcome::kDone);
+  s3.bucket->remove_object(s3.blocks().at(0));  // by a lifecycle rule, or somebody else
+  EXPECT_EQ(put(0), Outcome::kDone);
+  EXPECT_EQ(s3.blocks().size(), 1u);
 }
 
 TEST_F(S3LookupTest, AnotherInstancesBlockIsFoundAtOnce) {

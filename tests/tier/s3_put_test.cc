@@ -148,6 +148,34 @@ TEST_F(S3PutTest, LargeBlocksGoInParts) {
   }
 }
 
+TEST_F(S3PutTest, AnUploadThatIsCutIsNotStored) {
+  S3Config config = bucket_config();
+  config.multipart_bytes = 5 * kMiB;
+  S3World big(config, [] {
+    StoreIdentity identity = small_store();
+    identity.layout.geometry.groups[0].layers = 70;
+    return identity;
+  }());
+  auto opened = big.open();
+  ASSERT_TRUE(opened) << opened.error().detail;
+  big.world.fill(0, 1);
+  CompletionQueue queue;
+  Work work(queue, Verb::kPut);
+  work.add(big.world.id(0), big.world.pages(0));
+  Tier* tier_of = opened->get();
+  const auto parts = std::make_shared<std::atomic<int>>(0);
+  big.bucket->script([=, &work](const Seen& seen) {
+    if (seen.query.find("partNumber=") != std::string::npos && ++*parts == 2) tier_of->cancel(work.batch);
+    return Fault{};
+  });
+  work.submit(**opened);
+  ASSERT_EQ(wait_for(queue), &work.batch);
+  EXPECT_EQ(work.slots[0].outcome, Outcome::kFailed);
+  opened->reset();  // waits for the abort
+  EXPECT_EQ(big.bucket->uploads(), 0u);
+  EXPECT_EQ(big.blocks().size(), 0u);
+}
+
 TEST_F(S3PutTest, TheCapacityCountsWhatWasThereBefore) {
   open();
   ASSERT_EQ(put().outcome, Outcome::kDone);
