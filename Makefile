@@ -19,7 +19,7 @@ model: build ## the demo's model, models/SmolLM2-135M-Instruct (93 MB to fetch)
 demo: ## two instances on one store, then a table of what the tiers are worth (ten minutes after the build)
 	@tools/demo
 
-demo-full: ## the same table as published workloads have it: 15 users, six lengths, repeats (three hours)
+demo-full: ## the same table as published workloads have it: 15 users, six lengths, repeats (three hours; goes on where it ended early)
 	@tools/demo --full
 
 test: ## every test; installs what is missing first, then works offline

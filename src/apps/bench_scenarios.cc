@@ -72,6 +72,11 @@ Result<void> check_flags(const ScenarioPlan& plan) {
     const std::vector<std::string> flags = serve_flags(plan, scenario, "/store", "");
     Result<Loaded> loaded = load_options(options, {flags, {}, ConfigFile::kNone});
     const std::string shown = "scenarios: '" + scenario.name + "': ";
+    for (const std::string& flag : scenario.flags) {
+      if (!flag.starts_with("--") || !names_secret(flag.substr(2, flag.find('=') - 2))) continue;
+      return invalid(shown + flag.substr(0, flag.find('=')) +
+                     " would stand in every report: set it in the environment");
+    }
     if (!loaded) return invalid(shown + loaded.error().detail);
     if (!loaded->positional.empty()) return invalid(shown + "'" + loaded->positional[0] + "' is no flag");
     if (const Result<void> right = serve_options.check(); !right) return invalid(shown + right.error().detail);
@@ -143,12 +148,17 @@ int report_run(const ScenarioPlan& plan, const WorkDirectory& work, const Scenar
   std::printf("\n%s", to_text(results, store_pairs(plan.parsed_scenarios())).c_str());
   const Result<void> written = write_reports(plan, results);
   const bool good = is_good(results);
-  if (good && !plan.keep_logs) {
+  if (good && written && !plan.keep_logs) {
     work.remove_all();
   } else {
-    std::printf("  logs: %s\n", work.logs().c_str());
-    if (results.interrupted) say_resume(work);
+    std::printf("  logs and cells: %s\n", work.path().c_str());
+    if (results.is_whole() && written) {
+      work.finish();  // a run that is whole does not go on
+    } else {
+      say_resume(work);
+    }
   }
+  if (!results.ended_by.empty()) return fail(unavailable(results.ended_by));
   if (!written) return fail(written.error());
   if (results.interrupted) return stopped_status();
   return good ? 0 : 1;
@@ -175,24 +185,22 @@ struct Bench {
   const ScenarioRunDeps deps;
 };
 
-constexpr const char *kMachineFact = "machine", *kProgramFact = "program";
+constexpr const char *kMachineFact = "machine", *kProgramFact = "program", *kPlanFact = "plan";
 
-// Tells one build of this program from another.
-std::string program_digest(const std::string& program) {
-  std::ifstream in(program, std::ios::binary);
-  const std::string bytes(std::istreambuf_iterator<char>(in), {});
-  return to_hex(sha256(bytes).bytes.data(), 8);
+std::string read_text(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
 }
+
+std::string digest_of(const std::string& bytes) { return to_hex(sha256(bytes).bytes.data(), 8); }
 
 ScenarioResults heading_of(const ScenarioPlan& plan, const std::string& file, const Bench& bench) {
   ScenarioResults heading;
   heading.title = file.empty() ? "scenarios" : std::filesystem::path(file).filename().string();
   heading.started_at = now_text(bench.clock);
-  for (const Scenario& scenario : plan.parsed_scenarios()) heading.scenarios.push_back(scenario.name);
-  heading.contexts = plan.context_words();
   auto& facts = heading.facts;
   facts.emplace_back(kMachineFact, machine_description());
-  facts.emplace_back(kProgramFact, program_digest(bench.deps.program));
+  facts.emplace_back(kProgramFact, digest_of(read_text(bench.deps.program)));  // one build or another
   facts.emplace_back("model", model_name_of(plan.model));
   facts.emplace_back("fleet", std::to_string(plan.instances) + " instances, threads each " +
                                   std::to_string(plan.threads) + ", device pool each " +
@@ -227,18 +235,25 @@ int end_early(const ScenarioPlan& plan, const WorkDirectory& work, Bench& bench,
 Result<WorkDirectory> open_work(const ScenarioPlan& plan) { return WorkDirectory::open(plan.work, found_as(plan)); }
 
 // What --resume needs later.
-Result<void> write_plan(ScenarioPlan plan, const WorkDirectory& work, const ScenarioResults& heading) {
-  CAIRN_TRY_VOID(CellJournal(work.cells()).begin(heading));
+Result<void> write_plan(ScenarioPlan plan, const WorkDirectory& work, ScenarioResults heading) {
   plan.full = plan.purge = plan.resume = false;
-  plan.csv = plan.json = plan.html = "";
   std::error_code ignored;
-  plan.model = std::filesystem::absolute(plan.model, ignored).string();
+  for (std::string* path : {&plan.model, &plan.csv, &plan.json, &plan.html}) {
+    if (!path->empty()) *path = std::filesystem::absolute(*path, ignored).string();
+  }
   OptionSet options;
   options.add("", "Plan", plan);
-  return write_file(work.plan(), show_yaml(options));
+  const std::string text = show_yaml(options);
+  heading.facts.emplace_back(kPlanFact, digest_of(text));
+  CAIRN_TRY_VOID(CellJournal(work.cells()).begin(heading));
+  return write_file(work.plan(), text);
 }
 
-Result<ScenarioPlan> read_plan(const WorkDirectory& work) {
+Result<ScenarioPlan> read_plan(const WorkDirectory& work, const ScenarioResults& heading) {
+  const std::pair<std::string, std::string> fact(kPlanFact, digest_of(read_text(work.plan())));
+  if (std::ranges::find(heading.facts, fact) == heading.facts.end()) {
+    return invalid(work.plan().string() + " is not the plan that the run began with: begin again with --purge");
+  }
   ScenarioPlan plan;
   OptionSet options;
   options.add("", "Plan", plan);
@@ -255,18 +270,18 @@ void say_plan(const ScenarioPlan& plan, const PlanFigures& figures) {
   std::fflush(stdout);
 }
 
-int run_cells(const ScenarioPlan& plan, const WorkDirectory& work, const ScenarioResults& heading, Bench& bench) {
+int run_cells(const ScenarioPlan& plan, const WorkDirectory& work, ScenarioResults heading, Bench& bench) {
+  heading.scenarios.clear();
+  for (const Scenario& scenario : plan.parsed_scenarios()) heading.scenarios.push_back(scenario.name);
+  heading.contexts = plan.context_words();
+  heading.cells_planned = plan.cells();
   std::fputs(("\n" + scenario_header(heading)).c_str(), stdout);
   std::fflush(stdout);
-  const Result<ScenarioResults> results = run_scenarios(plan, work, heading, bench.deps);
+  const Result<ScenarioResults> results = run_scenarios(plan, work, std::move(heading), bench.deps);
   bench.screen.clear();
-  if (!results) {
-    fail(results.error());
-    say_resume(work);
-    return stopped_status() != 0 ? stopped_status() : 1;
-  }
+  if (!results) return end_early(plan, work, bench, results.error());
   const int status = report_run(plan, work, *results);
-  if (!plan.demo || results->interrupted) return status;
+  if (!plan.demo || !results->is_whole()) return status;
   const std::vector<std::string> short_of = demo_shortfalls(plan, *results);
   for (const std::string& line : short_of) std::printf("  not reached: %s\n", line.c_str());
   return status != 0 || !short_of.empty() ? 1 : 0;
@@ -307,19 +322,24 @@ Result<void> check_same(const ScenarioResults& earlier, const ScenarioResults& n
 
 int resume(const ScenarioPlan& words, const Variables& variables) {
   Bench bench(variables);
-  if (const Result<void> places = check_places(words); !places) return wrong_words(places.error());
   const Result<WorkDirectory> work = open_work(words);
   if (!work) return wrong_words(work.error());
-  Result<ScenarioPlan> plan = read_plan(*work);
-  if (!plan) return wrong_words(plan.error());
-  plan->work = words.work;
-  plan->csv = words.csv, plan->json = words.json, plan->html = words.html;
-  plan->keep_logs = plan->keep_logs || words.keep_logs;
   const Result<ScenarioResults> heading = CellJournal(work->cells()).heading();
   if (!heading) return wrong_words(heading.error());
+  Result<ScenarioPlan> plan = read_plan(*work, *heading);
+  if (!plan) return wrong_words(plan.error());
+  plan->work = words.work;
+  plan->resume = true;
+  if (!words.csv.empty()) plan->csv = words.csv;
+  if (!words.json.empty()) plan->json = words.json;
+  if (!words.html.empty()) plan->html = words.html;
+  plan->keep_logs = plan->keep_logs || words.keep_logs;
   if (const Result<void> same = check_same(*heading, heading_of(*plan, "", bench)); !same)
     return wrong_words(same.error());
+  const Result<PlanFigures> figures = check_plan(*plan);
+  if (!figures) return wrong_words(figures.error());
   std::printf("Going on with the run of %s\n", heading->started_at.c_str());
+  say_plan(*plan, *figures);
   return run_cells(*plan, *work, *heading, bench);
 }
 

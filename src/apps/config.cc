@@ -9,16 +9,23 @@
 namespace cairn {
 namespace {
 
-Result<LmcacheTranslation> translate_file(const std::string& path) {
-  ServeOptions serve;
-  OptionSet options;
-  serve.bind(options);
+Result<LmcacheTranslation> translate_file(const OptionSet& options, const std::string& path) {
   CAIRN_TRY(const std::string text, read_config_file(path));
-  CAIRN_TRY(const std::vector<FileSetting> settings, read_yaml(text, path));
+  CAIRN_TRY(const std::vector<FileSetting> settings, read_yaml(text, path, kLmcacheMap));
   CAIRN_TRY(const Dialect dialect, dialect_of(settings, path, options));
   if (dialect == Dialect::kCairn) return invalid(path + ": this is a cairn.yaml already: nothing to convert");
   CAIRN_TRY(const std::vector<LmcacheValue> values, lmcache_values(settings, path));
   return translate_lmcache(values);
+}
+
+// Each line that `serve` would end with.
+std::vector<std::string> refusals_of(const LmcacheTranslation& translation, const ServeOptions& serve,
+                                     OptionSet& options) {
+  std::vector<std::string> refusals = apply_lmcache(options, translation);
+  for (const Result<void>& right : {options.validate(), serve.check()}) {
+    if (!right) refusals.push_back(right.error().detail);
+  }
+  return refusals;
 }
 
 }  // namespace
@@ -65,10 +72,14 @@ int run_config_convert(const VerbInput& input) {
                                "cairn config convert lmcache.yaml > cairn.yaml"},
                               1);
   if (parsed.done) return parsed.status;
-  const Result<LmcacheTranslation> translation = translate_file(parsed.loaded.positional[0]);
+  ServeOptions serve;
+  OptionSet options;
+  serve.bind(options);
+  const Result<LmcacheTranslation> translation = translate_file(options, parsed.loaded.positional[0]);
   if (!translation) return wrong_words(translation.error());
-  for (const std::string& refusal : translation->refusals) say(refusal);
-  if (!translation->refusals.empty()) return 2;
+  const std::vector<std::string> refusals = refusals_of(*translation, serve, options);
+  for (const std::string& refusal : refusals) say(refusal);
+  if (!refusals.empty()) return 2;
   std::fputs(lmcache_as_yaml(*translation).c_str(), stdout);
   return 0;
 }

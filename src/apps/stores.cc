@@ -11,7 +11,7 @@
 #include "config/load.h"
 #include "config/store_url.h"
 #include "kv/store_path.h"
-#include "s3/curl_transport.h"
+#include "s3/connect.h"
 #include "tier/file_tier.h"
 #include "tier/metered.h"
 #include "tier/ram_tier.h"
@@ -52,6 +52,7 @@ Result<Store> parse_store(const std::string& text, const ServeWords& words) {
     store.s3.access_key_id = words.s3_access_key_id;
     store.s3.secret_access_key = words.s3_secret_access_key;
     store.s3.session_token = words.s3_session_token;
+    store.s3.region = variable_or(environment(), "AWS_REGION", "us-east-1");
     options.add("", "", store.s3);
   } else {
     store.file.path = url.path;
@@ -86,24 +87,17 @@ Result<void> refuse_twice(const std::string& path, std::vector<struct stat>& ope
 }
 
 Result<OpenedBucket> open_bucket(const Store& store, const StoreWish& wish, const StoreDeps& deps) {
-  constexpr std::int64_t kCredentialsUs = 40'000'000;
-  S3Config config = store.s3;
-  if (config.region.empty()) config.region = variable_or(environment(), "AWS_REGION", "us-east-1");
-  if (!config.tls) {
+  if (!store.s3.tls) {
     deps.log.warn("serve.s3.no_tls",
                   {{"store", store.shown}, {"means", "KV and prompts' digests travel in the clear"}});
   }
-  const auto keeper = std::make_shared<CredentialKeeper>(credential_source(config), deps.clock);
-  const Result<void> known = keeper->load(kCredentialsUs);
-  if (!known) return Error{known.error().code, "store " + store.shown + ": " + known.error().detail};
-  CurlConfig curl;
-  curl.tls = config.tls, curl.ca_file = config.ca_file, curl.proxy = config.proxy;
-  curl.connect_us = std::int64_t{config.connect_ms} * 1000;
-  curl.connections_max = config.connections + config.small_connections;
-  CAIRN_TRY(const std::shared_ptr<Transport> transport, make_curl_transport(curl, deps.clock));
-  auto client = std::make_shared<S3Client>(config, S3Deps{deps.clock, deps.log, deps.metrics, transport, keeper});
-  Result<OpenedBucket> bucket = open_bucket(std::move(client), wish, deps.clock, deps.log);
-  if (!bucket) return Error{bucket.error().code, "store " + store.shown + ": " + bucket.error().detail};
+  const auto with_place = [&](const Error& error) {
+    return Error{error.code, "store " + store.shown + ": " + error.detail};
+  };
+  Result<std::shared_ptr<S3Client>> client = connect_bucket(store.s3, deps.clock, deps.log, deps.metrics);
+  if (!client) return with_place(client.error());
+  Result<OpenedBucket> bucket = open_bucket(*std::move(client), wish, deps.clock, deps.log);
+  if (!bucket) return with_place(bucket.error());
   return bucket;
 }
 
@@ -135,6 +129,12 @@ Result<void> warm_up(const std::string& text, Tier& ram, std::uint64_t ram_bytes
 }
 
 }  // namespace
+
+Result<S3Config> parse_bucket(const std::string& text) {
+  CAIRN_TRY(const Store store, parse_store(text, {}));
+  if (!store.in_bucket) return invalid("store " + store.shown + " is no bucket: write s3://bucket/prefix");
+  return store.s3;
+}
 
 Result<void> check_warm_from(const ServeWords& words) {
   if (words.warm_from.empty()) return {};

@@ -8,6 +8,7 @@
 
 #include "apps/serve_options.h"
 #include "kv/identity.h"
+#include "s3/config.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 #include "tier/tier.h"
@@ -25,6 +26,9 @@ struct StoreDeps {
   Metrics& metrics;
   Log& log;
 };
+
+// The bucket of an s3:// URL, keys left to their usual sources.
+Result<S3Config> parse_bucket(const std::string& text);
 
 // Each is a store URL that open_tiers takes, and no path stands twice. Opens nothing.
 Result<void> check_stores(const ServeWords& words);

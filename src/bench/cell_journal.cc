@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/qa_report.h"
+#include "kv/sha256.h"
 
 namespace cairn {
 namespace {
@@ -78,7 +79,8 @@ Result<CellJournal::Entry> parse_entry(const std::string& text) {
 std::string cell_name(const std::string& scenario, std::uint32_t context_words, std::uint32_t repeat) {
   std::string name = std::to_string(context_words) + "-";
   for (const char c : scenario) name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-  return name + "-" + std::to_string(repeat);
+  // Names that look alike in a file's name are told apart by this.
+  return name + "-" + to_hex(sha256(scenario).bytes.data(), 2) + "-" + std::to_string(repeat);
 }
 
 fs::path CellJournal::path_of(const std::string& scenario, std::uint32_t context_words, std::uint32_t repeat) const {
@@ -88,7 +90,8 @@ fs::path CellJournal::path_of(const std::string& scenario, std::uint32_t context
 Result<void> CellJournal::add(const Entry& entry) const {
   const std::string path = path_of(entry.cell.scenario, entry.cell.context_words, entry.cell.repeat);
   CAIRN_TRY_VOID(write_whole(path + ".csv", to_csv(entry.records)));
-  return write_whole(path + ".json", json_of(entry).dump(1) + "\n");  // last: with it the cell has run
+  return write_whole(path + ".json", json_of(entry).dump(1, ' ', false, Json::error_handler_t::replace) +
+                                         "\n");  // last: with it the cell has run
 }
 
 Result<std::optional<CellJournal::Entry>> CellJournal::find(const std::string& scenario, std::uint32_t context_words,
@@ -100,7 +103,10 @@ Result<std::optional<CellJournal::Entry>> CellJournal::find(const std::string& s
   CAIRN_TRY(const std::string rows, read_whole(path + ".csv"));
   Result<Entry> entry = parse_entry(figures);
   if (!entry) return damaged(path + ".json", entry.error().detail);
-  if (entry->cell.scenario != scenario) return std::optional<Entry>();  // of a name that looks alike
+  const ScenarioCell& cell = entry->cell;
+  if (cell.scenario != scenario || cell.context_words != context_words || cell.repeat != repeat) {
+    return damaged(path + ".json", "another cell's");
+  }
   Result<std::vector<RequestRecord>> records = parse_csv(rows);
   if (!records) return damaged(path + ".csv", records.error().detail);
   entry->records = std::move(*records);
@@ -109,11 +115,14 @@ Result<std::optional<CellJournal::Entry>> CellJournal::find(const std::string& s
 
 Result<void> CellJournal::begin(const ScenarioResults& heading) const {
   std::error_code error;
-  for (const fs::directory_entry& file : fs::directory_iterator(folder_, error)) fs::remove(file.path(), error);
+  for (const fs::directory_entry& file : fs::directory_iterator(folder_, error)) {
+    if (!error) fs::remove(file.path(), error);
+  }
+  if (error) return unavailable(folder_.string() + ": " + error.message());
   Json facts = Json::array();
   for (const auto& [name, value] : heading.facts) facts.push_back({name, value});
   const Json json = {{"title", heading.title}, {"started_at", heading.started_at}, {"facts", facts}};
-  return write_whole(folder_ / kHeading, json.dump(1) + "\n");
+  return write_whole(folder_ / kHeading, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 Result<ScenarioResults> CellJournal::heading() const {

@@ -38,7 +38,7 @@ class CellJournal {
   std::filesystem::path folder_;
 };
 
-// "430-RAM___fast_store-0": a file's name for a cell, not unique for names that differ in signs only.
+// "430-RAM___fast_store-5f0c-0": a file's name for a cell.
 std::string cell_name(const std::string& scenario, std::uint32_t context_words, std::uint32_t repeat);
 
 }  // namespace cairn

@@ -277,7 +277,11 @@ std::string to_text(const ScenarioResults& results, std::span<const ScenarioPair
   std::string out = printable(headline(results)) + "\n";
   if (const std::string rest = other_side(results); !rest.empty()) out += printable(rest) + "\n";
   out += "\n" + printable(results.title) + (results.title.empty() ? "" : ", ") + printable(results.started_at) + "\n";
-  if (results.interrupted) out += "Interrupted: " + thousands(results.cells.size()) + " cells ran.\n";
+  if (results.interrupted) out += "Interrupted. ";
+  if (!results.ended_by.empty()) out += "Ended early: " + printable(results.ended_by) + ". ";
+  if (results.cells.size() < results.cells_planned) {
+    out += thousands(results.cells.size()) + " of " + thousands(results.cells_planned) + " cells ran.\n";
+  }
   for (const auto& [name, value] : results.facts)
     out += "  " + left(printable(name), 24) + " " + printable(value) + "\n";
   out += "\n" + scenario_header(results);

@@ -42,6 +42,9 @@ struct ScenarioResults {
   std::uint64_t answers_compared = 0;
   std::vector<std::string> differing;  // a line each, at most 20
   bool interrupted = false;
+  std::string ended_by;  // what ended the run before its last cell, besides an interrupt; empty: nothing
+
+  bool is_whole() const { return !interrupted && cells.size() >= cells_planned; }
 };
 
 }  // namespace cairn

@@ -30,6 +30,7 @@ class ScenarioRun {
         scenarios_(plan.parsed_scenarios()),
         journal_(work.cells()),
         results_(std::move(heading)) {
+    results_.scenarios.clear();
     for (const Scenario& scenario : scenarios_) results_.scenarios.push_back(scenario.name);
     results_.contexts = plan.context_words();
     results_.cells_planned = cells_left_ = plan.cells();
@@ -38,7 +39,8 @@ class ScenarioRun {
   Result<ScenarioResults> run() {
     const Result<void> ran = run_cells();
     work_.remove_stores();
-    if (!ran && ran.error().code != ErrorCode::kCancelled) return ran.error();
+    if (!ran && results_.cells.empty() && ran.error().code != ErrorCode::kCancelled) return ran.error();
+    if (!ran && ran.error().code != ErrorCode::kCancelled) results_.ended_by = ran.error().detail;
     results_.interrupted = deps_.stop.load() && cells_left_ > 0;
     results_.answers_equal = answers_.equal();
     results_.answers_compared = answers_.compared();
@@ -53,7 +55,7 @@ class ScenarioRun {
   }
   Result<void> run_cells();
   Result<bool> run_scenarios_at(std::uint32_t context, std::uint32_t repeat);  // false: the run ends here
-  Result<bool> restore(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat);
+  bool restore(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat);
   Result<void> compute_seed(std::uint32_t context);
   Result<void> run_cell(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat);
   std::vector<RequestRecord> drive(const Scenario& scenario, Fleet& fleet, ScenarioCell& cell);
@@ -114,8 +116,7 @@ Result<void> ScenarioRun::run_cells() {
 Result<bool> ScenarioRun::run_scenarios_at(std::uint32_t context, std::uint32_t repeat) {
   for (const Scenario& scenario : scenarios_) {
     if (deps_.stop.load()) return false;
-    CAIRN_TRY(const bool restored, restore(scenario, context, repeat));
-    if (restored) continue;
+    if (restore(scenario, context, repeat)) continue;
     if (needs_seed() && !seeded_.contains(context)) CAIRN_TRY_VOID(compute_seed(context));
     CAIRN_TRY_VOID(run_cell(scenario, context, repeat));
     if (!results_.cells.empty() && !results_.cells.back().failure.empty() && plan_.stop_at_failure) return false;
@@ -124,9 +125,11 @@ Result<bool> ScenarioRun::run_scenarios_at(std::uint32_t context, std::uint32_t 
 }
 
 // A cell that an earlier part of this run has measured.
-Result<bool> ScenarioRun::restore(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat) {
-  CAIRN_TRY(std::optional<CellJournal::Entry> entry, journal_.find(scenario.name, context, repeat));
-  if (!entry) return false;
+bool ScenarioRun::restore(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat) {
+  Result<std::optional<CellJournal::Entry>> found = journal_.find(scenario.name, context, repeat);
+  if (!found) say(found.error().detail);  // it runs again
+  if (!found || !*found) return false;
+  std::optional<CellJournal::Entry>& entry = *found;
   answers_.add(scenario.name, context, entry->records);
   if (entry->context_tokens > 0) results_.context_tokens.emplace(context, entry->context_tokens);
   --cells_left_;
@@ -291,7 +294,7 @@ Result<ScenarioResults> run_scenarios(const ScenarioPlan& plan, const WorkDirect
 }
 
 bool is_good(const ScenarioResults& results) {
-  return !results.interrupted && results.answers_equal.value_or(true) &&
+  return !results.interrupted && results.ended_by.empty() && results.answers_equal.value_or(true) &&
          std::ranges::all_of(results.cells, [](const ScenarioCell& cell) { return cell.failure.empty(); });
 }
 

@@ -1,5 +1,9 @@
 #include "bench/work_directory.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <fstream>
@@ -11,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kMarker = ".cairn-bench-scenarios";
+constexpr std::string_view kMarker = ".cairn-bench-scenarios", kMade = "made";
 constexpr std::string_view kPlan = "plan.yaml";
 constexpr std::array<std::string_view, 6> kOurs = {kMarker, "store", "seed", "logs", "cells", kPlan};
 constexpr std::string_view kBlockSuffix = ".kv";
@@ -30,9 +34,24 @@ std::string foreign_name(const fs::path& path) {
   return "";
 }
 
-void remove_ours(const fs::path& path) {
+enum class Marker : std::uint8_t { kGoes, kStays };
+
+void remove_ours(const fs::path& path, Marker marker) {
   std::error_code ignored;
-  for (auto name = kOurs.rbegin(); name != kOurs.rend(); ++name) fs::remove_all(path / *name, ignored);  // marker last
+  for (auto name = kOurs.rbegin(); name != kOurs.rend(); ++name) {  // the marker last
+    if (*name != kMarker || marker == Marker::kGoes) fs::remove_all(path / *name, ignored);
+  }
+}
+
+Result<std::shared_ptr<const int>> lock_marker(const fs::path& marker) {
+  const int descriptor = ::open(marker.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor < 0) return unavailable(marker.parent_path().string() + ": cannot be written to");
+  std::shared_ptr<const int> lock(new int(descriptor), [](const int* held) {
+    ::close(*held);
+    delete held;
+  });
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return lock;
+  return invalid("work: " + marker.parent_path().string() + " is in use by another run: wait for it, or name another");
 }
 
 Result<void> put(const fs::path& from, const fs::path& to) {
@@ -89,13 +108,19 @@ Result<WorkDirectory> WorkDirectory::open(const fs::path& given, FoundDirectory 
   CAIRN_TRY_VOID(check(given, found));
   std::error_code error;
   const fs::path path = fs::absolute(given, error).lexically_normal();
-  const bool made = !fs::exists(path, error);
-  if (!made && found != FoundDirectory::kResume) remove_ours(path);
+  const bool is_new = !fs::exists(path, error);
   error.clear();
   fs::create_directories(path, error);
   if (error) return cannot(path, error);
-  if (!std::ofstream(path / kMarker).put('\n').flush()) return unavailable(path.string() + ": cannot be written to");
-  const WorkDirectory directory(path, made);
+  CAIRN_TRY(const std::shared_ptr<const int> lock, lock_marker(path / kMarker));
+  std::string marked;
+  std::getline(std::ifstream(path / kMarker), marked);
+  if (!is_new && found != FoundDirectory::kResume) remove_ours(path, Marker::kStays);
+  const bool made = is_new || marked == kMade;
+  if (!(std::ofstream(path / kMarker) << (made ? kMade : "") << '\n' << std::flush)) {
+    return unavailable(path.string() + ": cannot be written to");
+  }
+  const WorkDirectory directory(path, made, lock);
   for (const fs::path& folder : {directory.store(), path / "seed", directory.logs(), directory.cells()}) {
     fs::create_directories(folder, error);
     if (error) return cannot(folder, error);
@@ -131,8 +156,13 @@ void WorkDirectory::remove_stores() const {
   fs::remove_all(path_ / "seed", ignored);
 }
 
+void WorkDirectory::finish() const {
+  std::error_code ignored;
+  fs::remove(plan(), ignored);
+}
+
 void WorkDirectory::remove_all() const {
-  remove_ours(path_);
+  remove_ours(path_, Marker::kGoes);
   std::error_code ignored;
   if (made_) fs::remove(path_, ignored);  // fails when somebody put something there, rightly
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "base/result.h"
@@ -18,7 +19,8 @@ class WorkDirectory {
   // Changes nothing. kInvalid, one line: it is not empty (kRefuse), holds what is not ours (kPurge), or no run that
   // could go on (kResume).
   static Result<void> check(const std::filesystem::path& path, FoundDirectory found);
-  // Makes it, after check(), and what was ours in it is gone; of a run that goes on, plan, cells and logs stay.
+  // Makes it, after check(), and what was ours in it is gone; of a run that goes on, plan, cells and logs stay. Nobody
+  // else can open it while this, or a copy, lives.
   static Result<WorkDirectory> open(const std::filesystem::path& path, FoundDirectory found);
 
   const std::filesystem::path& path() const { return path_; }
@@ -36,13 +38,16 @@ class WorkDirectory {
   // ever writes into one, everything else as copies. A seed that is not there fills nothing.
   Result<void> fill_store(std::uint32_t context_words) const;
   void remove_stores() const;  // the store and the seeds
+  void finish() const;         // the run is whole: it does not go on
   // At the end, unless somebody wants to read the logs: all of ours, and the directory if we made it.
   void remove_all() const;
 
  private:
-  WorkDirectory(std::filesystem::path path, bool made) : path_(std::move(path)), made_(made) {}
+  WorkDirectory(std::filesystem::path path, bool made, std::shared_ptr<const int> lock)
+      : path_(std::move(path)), made_(made), lock_(std::move(lock)) {}
   std::filesystem::path path_;  // absolute
   bool made_ = false;
+  std::shared_ptr<const int> lock_;  // of the marker: nobody else runs here
 };
 
 // Bytes of all files below.

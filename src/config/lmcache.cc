@@ -16,8 +16,13 @@ namespace {
 
 constexpr std::string_view kFileScheme = "file://";
 
+// The bounds of S3Config.
+constexpr std::uint64_t kConnectionsMax = 1024, kPartBytesMin = kMiB, kPartBytesMax = kGiB;
+
+bool is_plain(const LmcacheValue& value) { return !value.is_list && !value.is_opaque; }
+
 bool is_absent(const LmcacheValue& value) {
-  return value.values.empty() || (!value.is_list && value.values[0].empty());
+  return !value.is_opaque && (value.values.empty() || (is_plain(value) && value.values[0].empty()));
 }
 
 std::string percent_encoded(std::string_view text) {
@@ -57,10 +62,7 @@ class Translator {
   LmcacheTranslation run() {
     memory();
     stores();
-    if (const LmcacheValue* level = given("LMCACHE_LOG_LEVEL")) {
-      const std::string name = lower(level->values[0]);
-      add("", "log_level", name == "critical" ? "error" : name, *level);
-    }
+    log_level();
     for (const LmcacheValue& value : values_) judge(value);
     return std::move(out_);
   }
@@ -72,8 +74,8 @@ class Translator {
       if (value.name != name) continue;
       read_.insert(value.name);
       if (is_absent(value)) return nullptr;
-      if (!value.is_list) return &value;
-      refuse(value, "takes one value, not a list");
+      if (is_plain(value)) return &value;
+      refuse(value, "takes one value, not a list or a map");
     }
     return nullptr;
   }
@@ -94,14 +96,9 @@ class Translator {
   // Options that no setting was made of.
   void judge(const LmcacheValue& value) {
     const LmcacheOption* option = find_lmcache_option(value.name);
-    if (option == nullptr) {
-      const bool is_extra = find_lmcache_option(std::string(kLmcacheExtra) + value.name) != nullptr;
-      return refuse(value, "LMCache has no such option" +
-                               (is_extra ? "; it belongs below extra_config"
-                                         : did_you_mean(without_prefix(value.name), lmcache_names_like(value.name))));
-    }
+    if (option == nullptr) return unknown(value);
     if (is_absent(value) || read_.contains(value.name)) return;
-    if (!value.is_list && asks_nothing(*option, value.values[0])) return;
+    if (is_plain(value) && asks_nothing(*option, value.values[0])) return;
     switch (option->use) {
       case LmcacheUse::kWorks:
         return notice(value, "the tier that it belongs to is not there");
@@ -110,6 +107,14 @@ class Translator {
       case LmcacheUse::kRefused:
         return refuse(value, "refused: " + std::string(option->text));
     }
+  }
+
+  void unknown(const LmcacheValue& value) {
+    if (value.name.starts_with(kLmcacheVariable)) return notice(value, "LMCache has no such variable");
+    const bool is_extra = find_lmcache_option(std::string(kLmcacheExtra) + value.name) != nullptr;
+    refuse(value, "LMCache has no such option" +
+                      (is_extra ? "; it belongs below extra_config"
+                                : did_you_mean(without_prefix(value.name), lmcache_names_like(value.name))));
   }
 
   std::optional<bool> as_switch(const LmcacheValue& value) {
@@ -127,6 +132,18 @@ class Translator {
     return std::nullopt;
   }
 
+  // What no store takes becomes the nearest that one does.
+  std::optional<std::uint64_t> as_clamped(const LmcacheValue& value, OptionKind kind, std::uint64_t least,
+                                          std::uint64_t most) {
+    const auto number = as_whole(value, kind);
+    if (!number || (*number >= least && *number <= most)) return number;
+    const std::uint64_t taken = std::clamp(*number, least, most);
+    out_.notices.push_back(value.where + ": taken as " +
+                           (kind == OptionKind::kBytes ? bytes_text(taken) : std::to_string(taken)) + ", the " +
+                           (taken == most ? "most" : "least") + " of a store");
+    return taken;
+  }
+
   // LMCache counts GiB; a unit is understood too.
   std::optional<std::uint64_t> as_size(const LmcacheValue& value) {
     constexpr double kGibMax = 1 << 30;
@@ -139,6 +156,18 @@ class Translator {
     }
     refuse(value, "\"" + text + "\" is not a size: a number of GiB, such as 20, or with a unit, such as 20GiB");
     return std::nullopt;
+  }
+
+  void log_level() {
+    static constexpr std::pair<std::string_view, std::string_view> kLevels[] = {
+        {"debug", "debug"}, {"info", "info"},    {"warning", "warning"}, {"error", "error"}, {"notset", "debug"},
+        {"trace", "debug"}, {"warn", "warning"}, {"critical", "error"},  {"fatal", "error"}};
+    const LmcacheValue* level = given("LMCACHE_LOG_LEVEL");
+    if (level == nullptr) return;
+    const std::string name = lower(level->values[0]);
+    const auto* found = std::ranges::find_if(kLevels, [&](const auto& known) { return known.first == name; });
+    if (found == std::end(kLevels)) return notice(*level, "it is none of debug, info, warning, error, critical");
+    add("", "log_level", std::string(found->second), *level);
   }
 
   void memory() {
@@ -191,7 +220,7 @@ class Translator {
       if (bytes == 0u) refuse(*size, "0 stores nothing on the disk: give it a size, or leave out local_disk");
       if (bytes) store->add("capacity_bytes", bytes_text(*bytes));
     } else {
-      out_.notices.push_back(value->where + ": no max_local_disk_size beside it: stored until the disk is full");
+      refuse(*value, "nothing is stored on the disk without a max_local_disk_size: write one, in GiB, such as 100");
     }
     if (is_on(given_extra("use_odirect"))) store->add("direct", "always");
     return store;
@@ -241,14 +270,11 @@ class Translator {
       place.endpoint = dot == std::string::npos ? "" : place.endpoint.substr(dot + 1);
     }
     if (const LmcacheValue* prefix = given_extra("s3_file_prefix")) place.prefix += "/" + prefix->values[0];
-    constexpr std::string_view kNameBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
-    const bool is_bucket = place.bucket.size() >= 3 && place.bucket.size() <= 63 &&
-                           place.bucket.find_first_not_of(kNameBytes) == std::string::npos;
-    const bool is_host = !place.endpoint.empty() &&
-                         place.endpoint.find_first_not_of(std::string(kNameBytes) + ":[]") == std::string::npos;
-    if (is_bucket && is_host) return place;
-    refuse(value, std::string(is_bucket ? "names no endpoint" : "names no bucket") +
-                      "; write s3://BUCKET.ENDPOINT, such as s3://kv.s3.us-east-1.amazonaws.com");
+    const bool has_keys =
+        (place.bucket + place.endpoint).find_first_of("@?") != std::string::npos;  // never to be shown
+    if (!has_keys && !place.endpoint.empty()) return place;
+    refuse(value, std::string(has_keys ? "holds an @ or a ?; keys stand below extra_config" : "names no endpoint") +
+                      "; write s3://BUCKET.ENDPOINT, such as s3://kv1.s3.us-east-1.amazonaws.com");
     return std::nullopt;
   }
 
@@ -263,7 +289,8 @@ class Translator {
     if (const auto path = path_style()) store.add("path_style", *path ? "true" : "false");
     if (const auto connections = connections_of_s3()) store.add("connections", std::to_string(*connections));
     if (const LmcacheValue* part = given_extra("s3_part_size")) {
-      if (const auto bytes = as_whole(*part, OptionKind::kBytes)) store.add("part_bytes", bytes_text(*bytes));
+      const auto bytes = as_clamped(*part, OptionKind::kBytes, kPartBytesMin, kPartBytesMax);
+      if (bytes) store.add("part_bytes", bytes_text(*bytes));
     }
     if (const LmcacheValue* bundle = given_extra("s3_ca_bundle")) store.add("ca_file", bundle->values[0]);
     secret("aws_access_key_id", "s3_access_key_id");
@@ -286,7 +313,7 @@ class Translator {
     std::optional<std::uint64_t> least;
     for (const std::string_view name : {"s3_num_io_threads", "s3_max_inflight_reqs"}) {
       const LmcacheValue* value = given_extra(name);
-      const auto count = value == nullptr ? std::nullopt : as_whole(*value, OptionKind::kWhole);
+      const auto count = value == nullptr ? std::nullopt : as_clamped(*value, OptionKind::kWhole, 1, kConnectionsMax);
       if (count) least = std::min(least.value_or(*count), *count);
     }
     return least;

@@ -19,7 +19,7 @@ struct LmcacheSetting {
 // Each line begins with where it was given, and holds no secret.
 struct LmcacheTranslation {
   std::vector<LmcacheSetting> settings;
-  std::vector<std::string> notices;   // accepted, without effect
+  std::vector<std::string> notices;   // accepted, without effect or with another one
   std::vector<std::string> refusals;  // not empty: the settings are not to be used
 };
 

@@ -8,8 +8,7 @@
 namespace cairn {
 namespace {
 
-constexpr std::string_view kMap = "extra_config", kMapVariable = "LMCACHE_EXTRA_CONFIG",
-                           kFileVariable = "LMCACHE_CONFIG_FILE";
+constexpr std::string_view kMapVariable = "LMCACHE_EXTRA_CONFIG", kFileVariable = "LMCACHE_CONFIG_FILE";
 
 std::string at(const std::string& file, const FileSetting& setting) {
   return file + ":" + std::to_string(setting.line);
@@ -22,7 +21,7 @@ bool is_cairns(const OptionSet& options, const std::string& name) {
 
 // "LMCACHE_CHUNK_SIZE" -> "chunk_size"; what has no such name in a file keeps its own.
 std::string option_of(const std::string& variable) {
-  if (find_lmcache_option(variable) != nullptr) return variable;
+  if (find_lmcache_option(variable) != nullptr || variable != upper(variable)) return variable;
   return lower(without_prefix(variable));
 }
 
@@ -34,25 +33,26 @@ std::string unquoted(std::string_view text) {
   return std::string(quoted ? text.substr(1, text.size() - 2) : text);
 }
 
+// A slip of a key or two. Further off it is somebody else's: LMCACHE_ENABLED, LMCACHE_HOST.
 Result<void> refuse_near_miss(const std::string& variable) {
-  if (names_service(variable)) return {};
+  const std::string_view name = without_prefix(variable);
   std::vector<std::string> valid = lmcache_names_like(variable);
-  for (const std::string& name : lmcache_names_like("chunk_size")) valid.push_back(upper(name));
-  const std::string nearest = nearest_name(without_prefix(variable), valid);
-  if (nearest.empty()) return {};
-  return invalid(variable + ": LMCache has no such variable; did you mean \"" + std::string(kLmcacheVariable) +
-                 nearest + "\"?");
+  for (const std::string& known : lmcache_names_like("chunk_size")) valid.push_back(upper(known));
+  const std::string nearest = nearest_name(name, valid);
+  if (nearest.empty() || edit_distance(name, nearest) > std::min<std::size_t>(2, name.size() / 4)) return {};
+  return invalid(shown_name(variable) + ": LMCache has no such variable; did you mean \"" +
+                 std::string(kLmcacheVariable) + nearest + "\"?");
 }
 
 // JSON is YAML.
 Result<void> read_extra(const std::string& text, std::vector<LmcacheValue>& values) {
+  if (text.empty()) return {};
   const std::string variable(kMapVariable);
-  CAIRN_TRY(const std::vector<FileSetting> settings, read_yaml(text, variable));
+  CAIRN_TRY(const std::vector<FileSetting> settings, read_yaml(text, variable, ""));
+  values.push_back({std::string(kLmcacheMap), {}, false, variable});  // also an empty map is one
   for (const FileSetting& setting : settings) {
-    if (setting.is_section || !setting.section.empty())
-      return invalid(variable + ": " + setting.name + " is a value, not a map");
-    values.push_back(
-        {std::string(kLmcacheExtra) + setting.name, setting.values, setting.is_list, variable + " " + setting.name});
+    values.push_back({std::string(kLmcacheExtra) + setting.name, setting.values, setting.is_list,
+                      variable + " " + shown_name(setting.name), setting.is_opaque});
   }
   return {};
 }
@@ -69,9 +69,9 @@ Result<Dialect> dialect_of(std::span<const FileSetting> settings, const std::str
     if (theirs && !ours && lmcaches == nullptr) lmcaches = &setting;
   }
   if (cairns != nullptr && lmcaches != nullptr) {
-    return invalid(at(file, *lmcaches) + ": " + lmcaches->name + " is LMCache's, " + cairns->name + " (line " +
-                   std::to_string(cairns->line) + ") is Cairn's: keep to one; `cairn config convert` turns a file of " +
-                   "LMCache's into one of Cairn's");
+    return invalid(at(file, *lmcaches) + ": " + shown_name(lmcaches->name) + " is LMCache's, " + cairns->name +
+                   " (line " + std::to_string(cairns->line) +
+                   ") is Cairn's: keep to one; `cairn config convert` turns a file of LMCache's into one of Cairn's");
   }
   return lmcaches != nullptr ? Dialect::kLmcache : cairns != nullptr ? Dialect::kCairn : Dialect::kOpen;
 }
@@ -79,14 +79,15 @@ Result<Dialect> dialect_of(std::span<const FileSetting> settings, const std::str
 Result<std::vector<LmcacheValue>> lmcache_values(std::span<const FileSetting> settings, const std::string& file) {
   std::vector<LmcacheValue> values;
   for (const FileSetting& setting : settings) {
-    if (setting.is_section) {
-      if (setting.name == kMap) continue;
-      return invalid(at(file, setting) + ": " + setting.name + " is a value, not a map");
-    }
-    if (setting.section.empty() && setting.name == kMap && !setting.values.empty())
+    const bool is_top = setting.section.empty();
+    if (is_top ? setting.is_section && setting.name == kLmcacheMap : setting.section != kLmcacheMap) continue;
+    if (is_top && setting.name == kLmcacheMap && !setting.values.empty())
       return invalid(at(file, setting) + ": extra_config is a map; put `name: value` lines below it");
-    const std::string name = setting.section.empty() ? setting.name : setting.section + "." + setting.name;
-    values.push_back({name, setting.values, setting.is_list, at(file, setting) + " " + name});
+    const std::string name = is_top ? setting.name : setting.section + "." + setting.name;
+    if (name.starts_with(kLmcacheVariable))
+      return invalid(at(file, setting) + ": " + shown_name(name) + " is the name of a variable");
+    values.push_back({name, setting.values, setting.is_list, at(file, setting) + " " + shown_name(name),
+                      setting.is_section || setting.is_opaque});
   }
   return values;
 }
@@ -96,7 +97,9 @@ Result<std::vector<LmcacheValue>> lmcache_values(std::span<const std::pair<std::
   for (const auto& [variable, text] : variables) {
     if (!variable.starts_with(kLmcacheVariable) || variable == kFileVariable) continue;
     if (find_lmcache_option(option_of(variable)) == nullptr) {
+      if (names_service(variable)) continue;
       CAIRN_TRY_VOID(refuse_near_miss(variable));
+      values.push_back({variable, {}, false, shown_name(variable)});
     } else if (variable == kMapVariable) {
       CAIRN_TRY_VOID(read_extra(unquoted(text), values));
     } else {
@@ -108,7 +111,7 @@ Result<std::vector<LmcacheValue>> lmcache_values(std::span<const std::pair<std::
 
 std::vector<LmcacheValue> overlaid(std::vector<LmcacheValue> values, std::vector<LmcacheValue> over) {
   const auto is_extra = [](const LmcacheValue& value) { return value.name.starts_with(kLmcacheExtra); };
-  const bool replaces_extra = std::ranges::any_of(over, is_extra);
+  const bool replaces_extra = std::ranges::find(over, kLmcacheMap, &LmcacheValue::name) != over.end();
   std::erase_if(values, [&](const LmcacheValue& value) {
     if (replaces_extra && is_extra(value)) return true;
     return std::ranges::any_of(over, [&](const LmcacheValue& other) { return other.name == value.name; });

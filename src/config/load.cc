@@ -139,10 +139,10 @@ Result<void> apply_setting(OptionSet& options, const FileSetting& setting, const
     if (options.has_section(setting.name)) return {};
     if (options.find("", setting.name) != nullptr)
       return invalid(where + ": " + setting.name + " is a value, not a section");
-    return invalid(where + ": no such section \"" + setting.name + "\"" +
+    return invalid(where + ": no such section \"" + shown_name(setting.name) + "\"" +
                    did_you_mean(setting.name, options.section_names()));
   }
-  const std::string path = setting.section.empty() ? setting.name : setting.section + "." + setting.name;
+  const std::string path = shown_name(setting.section.empty() ? setting.name : setting.section + "." + setting.name);
   if (setting.values.empty() && !setting.is_list)
     return invalid(where + ": " + path + " has no value; leave the line out to keep the default");
   Option* option = options.find(setting.section, setting.name);
@@ -172,19 +172,6 @@ Result<void> apply_settings(OptionSet& options, const std::vector<FileSetting>& 
   return {};
 }
 
-Result<void> apply_lmcache(OptionSet& options, const std::vector<LmcacheValue>& values, Loaded& loaded) {
-  LmcacheTranslation translation = translate_lmcache(values);
-  if (!translation.refusals.empty()) return invalid(translation.refusals.front());
-  for (const LmcacheSetting& setting : translation.settings) {
-    Option* option = options.find(setting.section, setting.name);
-    if (option == nullptr)
-      return invalid(setting.where + ": there is no setting " + setting.name + " that it could become");
-    CAIRN_TRY_VOID(assign(*option, setting.values, {Origin::Kind::kFile, setting.where}));
-  }
-  loaded.notices = std::move(translation.notices);
-  return {};
-}
-
 struct NamedFile {
   std::string path;  // empty: none
   Dialect dialect = Dialect::kOpen;
@@ -206,7 +193,7 @@ Result<void> apply_file(OptionSet& options, const NamedFile& file, const Variabl
   std::vector<LmcacheValue> values;
   if (!file.path.empty()) {
     CAIRN_TRY(const std::string text, read_config_file(file.path));
-    CAIRN_TRY(const std::vector<FileSetting> settings, read_yaml(text, file.path));
+    CAIRN_TRY(const std::vector<FileSetting> settings, read_yaml(text, file.path, kLmcacheMap));
     Dialect dialect = file.dialect;
     if (dialect == Dialect::kOpen) {
       CAIRN_TRY(dialect, dialect_of(settings, file.path, options));
@@ -219,7 +206,11 @@ Result<void> apply_file(OptionSet& options, const NamedFile& file, const Variabl
   }
   if (!options.accepts_lmcache()) return {};
   CAIRN_TRY(std::vector<LmcacheValue> over, lmcache_values(variables));
-  return apply_lmcache(options, overlaid(std::move(values), std::move(over)), loaded);
+  LmcacheTranslation translation = translate_lmcache(overlaid(std::move(values), std::move(over)));
+  const std::vector<std::string> refusals = apply_lmcache(options, translation);
+  if (!refusals.empty()) return invalid(refusals.front());
+  loaded.notices = std::move(translation.notices);
+  return {};
 }
 
 // A near miss is a mistyped setting; anything further off is somebody else's variable.
@@ -289,6 +280,20 @@ std::string variable_or(const Variables& variables, std::string_view name, std::
     if (known == name) return value;
   }
   return std::string(fallback);
+}
+
+std::vector<std::string> apply_lmcache(OptionSet& options, const LmcacheTranslation& translation) {
+  std::vector<std::string> refusals = translation.refusals;
+  for (const LmcacheSetting& setting : translation.settings) {
+    Option* option = options.find(setting.section, setting.name);
+    if (option == nullptr) {
+      refusals.push_back(setting.where + ": there is no setting " + setting.name + " that it could become");
+      continue;
+    }
+    const Result<void> assigned = assign(*option, setting.values, {Origin::Kind::kFile, setting.where});
+    if (!assigned) refusals.push_back(assigned.error().detail);
+  }
+  return refusals;
 }
 
 Result<Loaded> load_options(OptionSet& options, const LoadInput& input) {

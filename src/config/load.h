@@ -37,6 +37,10 @@ std::string variable_or(const Variables& variables, std::string_view name, std::
 // no regular file. Waits for nobody.
 Result<std::string> read_config_file(const std::string& path);
 
+// Sets what the translation says, and returns each of its refusals and of its values that no setting takes.
+struct LmcacheTranslation;
+std::vector<std::string> apply_lmcache(OptionSet& options, const LmcacheTranslation& translation);
+
 // Fills the bound structs. Errors are one line: where, which setting, what is wrong, what would be right. Unknown keys
 // of the file and unknown flags are errors with the nearest valid name; so is a CAIRN_* variable that nearly is one.
 // One that resembles nothing is left alone: orchestrators invent such names (CAIRN_SERVICE_HOST) from those of

@@ -1,4 +1,4 @@
-#include "bench/fio.h"
+#include "yardstick/fio.h"
 
 #include <fcntl.h>
 #include <spawn.h>

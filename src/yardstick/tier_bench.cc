@@ -1,8 +1,7 @@
-#include "bench/tier_bench.h"
+#include "yardstick/tier_bench.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -14,59 +13,15 @@
 #include <memory>
 
 #include "base/bytes.h"
-#include "base/random.h"
-#include "bench/fio.h"
-#include "kv/layout.h"
 #include "tier/file_tier.h"
+#include "yardstick/fio.h"
 
 namespace cairn {
 namespace {
 
 namespace fs = std::filesystem;
 constexpr const char* kBenchDirectory = "/cairn-bench-XXXXXX";
-constexpr std::uint32_t kLookupRows = 32;
-constexpr std::int64_t kBatchPatienceUs = 120'000'000;
-
-struct Consumed {
-  std::uint64_t read_bytes = 0, write_bytes = 0;
-  double cpu_s = 0;
-};
-
-// Bytes that this process caused at block devices, and its CPU time.
-Consumed consumed_now() {
-  Consumed now;
-  if (std::FILE* file = std::fopen("/proc/self/io", "re")) {
-    char line[128];
-    while (std::fgets(line, sizeof line, file) != nullptr) {
-      unsigned long long value = 0;
-      if (std::sscanf(line, "read_bytes: %llu", &value) == 1) now.read_bytes = value;
-      if (std::sscanf(line, "write_bytes: %llu", &value) == 1) now.write_bytes = value;
-    }
-    std::fclose(file);
-  }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-  };
-  now.cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
-  return now;
-}
-
-StoreIdentity identity_of(const TierBenchOptions& options) {
-  StoreIdentity identity;
-  identity.model_fingerprint.bytes.fill(0xbe);
-  identity.architecture = "bench";
-  identity.hidden = options.kv_heads * options.head_dim;
-  identity.layout.geometry.groups = {{.layers = options.layers,
-                                      .planes = 2,
-                                      .heads = options.kv_heads,
-                                      .dim = options.head_dim,
-                                      .dtype = KvDtype::kBf16}};
-  identity.layout.chunk_tokens = options.chunk_tokens;
-  identity.numerics_class = "bench";
-  return identity;
-}
+constexpr double kLookupRows = 32;
 
 class TierBench {
  public:
@@ -78,16 +33,17 @@ class TierBench {
     CAIRN_TRY_VOID(prepare());
     std::vector<double> puts, gets, fio_puts, fio_gets;
     for (std::uint32_t round = 0; round < options_.rounds; ++round) {
-      const std::vector<KvBlockId> ids = fresh_ids();
+      const std::vector<KvBlockId> ids = load_->fresh_ids(report_.blocks);
       fio_puts.push_back(fio(FioDirection::kWrite));
       puts.push_back(phase(Verb::kPut, ids, report_.put));
       fio_gets.push_back(fio(FioDirection::kRead));
       forget_fio();
       if (!report_.direct) forget_pages();
-      std::vector<KvBlockId> shuffled = ids;
-      for (std::size_t i = shuffled.size(); i > 1; --i) std::swap(shuffled[i - 1], shuffled[random_.below(i)]);
-      gets.push_back(phase(Verb::kGet, shuffled, report_.get));
-      if (round + 1 == options_.rounds) lookups(ids);
+      gets.push_back(phase(Verb::kGet, load_->shuffled(ids), report_.get));
+      if (round + 1 == options_.rounds) {
+        report_.lookup_batch_us = load_->lookup_us(*tier_, ids);
+        report_.lookups_per_s = kLookupRows * 1e6 / report_.lookup_batch_us;
+      }
       phase(Verb::kErase, ids, erased_);
       say(round, puts.back(), gets.back());
     }
@@ -116,12 +72,11 @@ class TierBench {
     FileTierConfig config = options_.store;
     config.path = directory_ + "/store";
     const FileTierDeps deps{clock_, log_, nullptr};
+    CAIRN_TRY(load_, TierLoad::make(options_.shape, clock_));
     StoreWish wish;
-    wish.identity = identity_of(options_);
+    wish.identity = load_->identity();
     wish.created_by = "cairn bench tier";
-    CAIRN_TRY(BlockLayout layout, BlockLayout::make(wish.identity.layout));
-    page_bytes_ = layout.page_stride(layout.whole());
-    report_.block_bytes = layout.block_bytes(0);
+    report_.block_bytes = load_->block_bytes();
     CAIRN_TRY(OpenedStore store, open_store(config, wish, deps));
     report_.file_system = store.mount.file_system;
     report_.direct = store.mount.direct;
@@ -129,24 +84,11 @@ class TierBench {
     CAIRN_TRY(tier_, FileTier::open(config, std::move(store), deps));
     report_.path = options_.store.path;
     report_.durability = options_.store.durability;
-    report_.blocks = std::max<std::uint64_t>(options_.data_bytes / report_.block_bytes, options_.batch_blocks);
+    report_.blocks = std::max<std::uint64_t>(options_.data_bytes / report_.block_bytes, options_.shape.batch_blocks);
     report_.data_bytes = report_.blocks * report_.block_bytes;
     struct sysinfo machine{};
     if (sysinfo(&machine) == 0) report_.ram_bytes = static_cast<std::uint64_t>(machine.totalram) * machine.mem_unit;
-    MemoryRegion::Options memory;
-    memory.bytes = report_.block_bytes * options_.batch_blocks * options_.batches_in_flight;
-    CAIRN_TRY(region_, MemoryRegion::make(memory));
-    for (std::uint64_t at = 0; at < region_->size(); at += 8) store_le(region_->data() + at, random_.next());
     return {};
-  }
-
-  std::vector<KvBlockId> fresh_ids() {
-    std::vector<KvBlockId> ids(report_.blocks);
-    for (KvBlockId& id : ids) {
-      for (std::size_t at = 0; at < 32; at += 8) store_le(id.chunk.key.digest.bytes.data() + at, random_.next());
-      id.chunk.tokens = options_.chunk_tokens;
-    }
-    return ids;
   }
 
   double fio(FioDirection direction) {
@@ -166,81 +108,14 @@ class TierBench {
     }
   }
 
-  // GB/s of all ids through the tier, with a bounded number of batches in flight.
+  // GB/s of all ids through the tier.
   double phase(Verb verb, const std::vector<KvBlockId>& ids, TierBenchPhase& into) {
-    struct Lane {
-      explicit Lane(CompletionQueue& queue) : batch(queue) {}
-      Batch batch;
-      std::vector<BlockSlot> slots;
-      std::vector<std::vector<MemoryRef>> memory;
-    };
-    CompletionQueue queue;
-    std::vector<std::unique_ptr<Lane>> lanes;
-    std::size_t next = 0, under_way = 0;
-    const auto send = [&](Lane& lane, std::size_t index) {
-      lane.slots.clear();
-      lane.memory.assign(options_.batch_blocks, {});
-      for (std::uint32_t row = 0; row < options_.batch_blocks && next < ids.size(); ++row, ++next) {
-        BlockSlot slot;
-        slot.id = ids[next];
-        if (verb != Verb::kErase) {
-          std::byte* block = region_->data() + (index * options_.batch_blocks + row) * report_.block_bytes;
-          for (std::uint64_t at = 0; at < report_.block_bytes; at += page_bytes_) {
-            lane.memory[row].push_back({block + at, page_bytes_, region_.get(), MemoryKind::kHost, 0});
-          }
-          slot.memory = lane.memory[row];
-        }
-        lane.slots.push_back(slot);
-      }
-      lane.batch.verb = verb;
-      lane.batch.slots = lane.slots;
-      ++under_way;
-      tier_->submit(lane.batch);
-    };
-    const Consumed before = consumed_now();
-    const std::int64_t begin_us = clock_.now_us();
-    for (std::size_t i = 0; i < options_.batches_in_flight && next < ids.size(); ++i) {
-      lanes.push_back(std::make_unique<Lane>(queue));
-      send(*lanes.back(), i);
-    }
-    while (under_way > 0) {
-      Operation* operation = queue.wait_us(kBatchPatienceUs);
-      if (operation == nullptr) continue;
-      --under_way;
-      for (std::size_t i = 0; i < lanes.size(); ++i) {
-        if (operation != &lanes[i]->batch) continue;
-        for (const BlockSlot& slot : lanes[i]->slots) report_.failed_rows += slot.outcome == Outcome::kDone ? 0 : 1;
-        if (next < ids.size()) send(*lanes[i], i);
-      }
-    }
-    const double seconds = static_cast<double>(std::max<std::int64_t>(clock_.now_us() - begin_us, 1)) * 1e-6;
-    const Consumed after = consumed_now();
-    const std::uint64_t bytes = ids.size() * report_.block_bytes;
-    into.bytes += bytes;
-    into.device_bytes +=
-        verb == Verb::kGet ? after.read_bytes - before.read_bytes : after.write_bytes - before.write_bytes;
-    into.cpu_s_per_gb += (after.cpu_s - before.cpu_s) * 1e9 / static_cast<double>(bytes) / options_.rounds;
-    return static_cast<double>(bytes) / 1e9 / seconds;
-  }
-
-  void lookups(const std::vector<KvBlockId>& ids) {
-    CompletionQueue queue;
-    std::vector<double> took_us;
-    for (int turn = 0; turn < 50; ++turn) {
-      Batch batch(queue);
-      std::vector<BlockSlot> slots(kLookupRows);
-      for (BlockSlot& slot : slots) slot.id = ids[random_.below(ids.size())];
-      batch.verb = Verb::kContains;
-      batch.slots = slots;
-      const std::int64_t begin_us = clock_.now_us();
-      tier_->submit(batch);
-      while (queue.wait_us(kBatchPatienceUs) == nullptr) {
-      }
-      took_us.push_back(static_cast<double>(std::max<std::int64_t>(clock_.now_us() - begin_us, 1)));
-    }
-    std::sort(took_us.begin(), took_us.end());
-    report_.lookup_batch_us = took_us[took_us.size() / 2];
-    report_.lookups_per_s = kLookupRows * 1e6 / report_.lookup_batch_us;
+    const LoadFigures figures = load_->run(*tier_, verb, ids);
+    into.bytes += figures.bytes;
+    into.device_bytes += verb == Verb::kGet ? figures.read_bytes : figures.written_bytes;
+    into.cpu_s_per_gb += figures.cpu_s * 1e9 / static_cast<double>(figures.bytes) / options_.rounds;
+    report_.failed_rows += figures.failed_rows;
+    return figures.gb_per_s();
   }
 
   // Without direct I/O a read is cold only when the page cache forgot the file.
@@ -278,10 +153,8 @@ class TierBench {
   const Clock& clock_;
   Log& log_;
   const std::function<void(const std::string&)>& progress_;
-  Random random_{2024};
   std::string directory_;
-  std::uint64_t page_bytes_ = 0;
-  std::unique_ptr<MemoryRegion> region_;
+  std::unique_ptr<TierLoad> load_;
   std::unique_ptr<FileTier> tier_;
   TierBenchReport report_;
   TierBenchPhase erased_;
@@ -305,8 +178,6 @@ std::string phase_line(const char* name, const TierBenchPhase& phase) {
 
 Result<void> TierBenchOptions::validate() const {
   if (rounds == 0 || rounds > 100) return invalid("rounds must be between 1 and 100");
-  if (batch_blocks == 0 || batches_in_flight == 0)
-    return invalid("batch_blocks and batches_in_flight must be positive");
   return store.validate();
 }
 

@@ -12,15 +12,14 @@
 #include "base/result.h"
 #include "telemetry/log.h"
 #include "tier/file_config.h"
+#include "yardstick/tier_load.h"
 
 namespace cairn {
 
 struct TierBenchOptions {
   FileTierConfig store;                               // path: a directory that the benchmark may write to and clean up
   std::uint64_t data_bytes = std::uint64_t{1} << 30;  // of one round
-  std::uint32_t layers = 30, kv_heads = 3, head_dim = 64;  // the block's shape: 5.6 MiB as given
-  std::uint32_t chunk_tokens = 256;
-  std::uint32_t batch_blocks = 8, batches_in_flight = 2;
+  BlockShape shape;
   std::uint32_t rounds = 3;
   bool with_fio = true;  // where it is installed
 
@@ -28,12 +27,6 @@ struct TierBenchOptions {
   template <class V>
   static void describe(V& v) {
     v.field("data_bytes", &TierBenchOptions::data_bytes, "bytes written and read in one round");
-    v.field("layers", &TierBenchOptions::layers, "shape of a block: layers");
-    v.field("kv_heads", &TierBenchOptions::kv_heads, "shape of a block: KV heads");
-    v.field("head_dim", &TierBenchOptions::head_dim, "shape of a block: head size");
-    v.field("chunk_tokens", &TierBenchOptions::chunk_tokens, "shape of a block: tokens");
-    v.field("batch_blocks", &TierBenchOptions::batch_blocks, "blocks of one batch");
-    v.field("batches_in_flight", &TierBenchOptions::batches_in_flight, "batches at a time");
     v.field("rounds", &TierBenchOptions::rounds, "the median is reported");
     v.field("with_fio", &TierBenchOptions::with_fio, "measure fio beside it where it is installed");
   }

@@ -71,7 +71,7 @@ TEST_F(CellJournalTest, OtherCellsAreNotThere) {
   ASSERT_NE(alike, name);
   const auto found = journal_.find(alike, written.cell.context_words, 2);
   ASSERT_TRUE(found);
-  EXPECT_FALSE(*found) << "the same file's name, another scenario";
+  EXPECT_FALSE(*found) << "signs alone tell them apart";
 }
 
 TEST_F(CellJournalTest, DamageIsNamedWithItsFile) {

@@ -49,19 +49,26 @@ TEST_F(WorkDirectoryTest, AnEarlierRunsDirectoryNeedsPurge) {
 
 TEST_F(WorkDirectoryTest, ARunGoesOnWithItsPlanAndCells) {
   EXPECT_FALSE(WorkDirectory::open(path(), FoundDirectory::kResume)) << "nothing is there";
-  const Result<WorkDirectory> earlier = WorkDirectory::open(path(), FoundDirectory::kRefuse);
+  Result<WorkDirectory> earlier = WorkDirectory::open(path(), FoundDirectory::kRefuse);
   ASSERT_TRUE(earlier);
-  EXPECT_FALSE(WorkDirectory::open(path(), FoundDirectory::kResume)) << "it ended before it had a plan";
+  EXPECT_FALSE(WorkDirectory::check(path(), FoundDirectory::kResume)) << "it ended before it had a plan";
   write(earlier->plan(), "users: 3\n");
   write(earlier->cells() / "a.json", "{}");
   const Result<void> refused = WorkDirectory::check(path(), FoundDirectory::kRefuse);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().detail.find("--resume"), std::string::npos);
-  ASSERT_TRUE(WorkDirectory::open(path(), FoundDirectory::kResume));
-  EXPECT_TRUE(fs::exists(earlier->plan()));
-  EXPECT_TRUE(fs::exists(earlier->cells() / "a.json"));
-  earlier->remove_all();
-  EXPECT_TRUE(!fs::exists(path()) || fs::is_empty(path()));
+  const Result<WorkDirectory> beside = WorkDirectory::open(path(), FoundDirectory::kResume);
+  ASSERT_FALSE(beside) << "the run is still there";
+  EXPECT_NE(beside.error().detail.find("in use"), std::string::npos);
+  earlier = unavailable("gone");
+  const Result<WorkDirectory> resumed = WorkDirectory::open(path(), FoundDirectory::kResume);
+  ASSERT_TRUE(resumed) << resumed.error().detail;
+  EXPECT_TRUE(fs::exists(resumed->plan()));
+  EXPECT_TRUE(fs::exists(resumed->cells() / "a.json"));
+  resumed->finish();
+  EXPECT_FALSE(WorkDirectory::check(path(), FoundDirectory::kResume)) << "a whole run does not go on";
+  resumed->remove_all();
+  EXPECT_FALSE(fs::exists(path())) << "the first part made it";
 }
 
 TEST_F(WorkDirectoryTest, NobodyElsesFilesAreRemoved) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "config/lmcache.h"
 #include "config/load.h"
 #include "config/sample.h"
 #include "config/show.h"
@@ -109,6 +110,24 @@ TEST_F(LmcacheLoadTest, LmcachesOwnVariableNamesTheFile) {
               StartsWith(path + ":1 ram_bytes: LMCache has no such option"));
 }
 
+TEST_F(LmcacheLoadTest, AnEmptyMapOfAVariableReplacesTheFiles) {
+  const std::string yaml = "remote_url: fs:///a\nextra_config: {fs_connector_use_odirect: True}\n";
+  ASSERT_TRUE(load(yaml, {}));
+  EXPECT_THAT(top.stores, ElementsAre("file:///a?direct=always"));
+  ASSERT_TRUE(load(yaml, {{"LMCACHE_EXTRA_CONFIG", "{}"}}));
+  EXPECT_THAT(top.stores, ElementsAre("file:///a"));
+}
+
+TEST_F(LmcacheLoadTest, EveryRefusalIsToldToWhoAsksForAll) {
+  const LmcacheTranslation translation{
+      {{"", "ram_bytes", {"x"}, "here"}, {"", "nothing", {"1"}, "there"}, {"", "chunk_tokens", {"64"}, "c"}},
+      {},
+      {"first"}};
+  EXPECT_THAT(apply_lmcache(options, translation),
+              ElementsAre("first", StartsWith("here: ram_bytes: "), StartsWith("there: there is no setting nothing")));
+  EXPECT_EQ(top.chunk_tokens, 64u);
+}
+
 TEST_F(LmcacheLoadTest, TwoFilesAreRefused) {
   EXPECT_THAT(refusal("chunk_size: 64\n", {{"LMCACHE_CONFIG_FILE", "/l.yaml"}}),
               AllOf(StartsWith("LMCACHE_CONFIG_FILE and --config name a file each, /l.yaml and " + path),
@@ -123,6 +142,9 @@ TEST_F(LmcacheLoadTest, WhatIsWrongIsOneLineWithItsPlace) {
               StartsWith(path + ":2 enable_blending: refused: "));
   EXPECT_EQ(refusal("local_cpu: False\n", {}), path + ":1 local_cpu: ram_bytes must be at least 4096");
   EXPECT_THAT(refusal("", {{"LMCACHE_CHUNK_SIZES", "1"}}), HasSubstr("LMCACHE_CHUNK_SIZE"));
+  EXPECT_THAT(refusal("{ram_bytes: 1MiB, extra_config: {a: {b: 1}}}", {}), HasSubstr("keep to one"));
+  EXPECT_THAT(refusal("engine: {a: {b: 1}}\n", {}), StartsWith(path + ":1: engine.a is nested too deep"));
+  EXPECT_THAT(refusal("engine: {aws_secret:canary}\n", {}), StartsWith(path + ":1: engine.aws_secret... has no value"));
   EXPECT_THAT(refusal("remote_url: s3://kv1.h.x\nextra_config: {aws_access_key_id: canary}\n", {}),
               AllOf(HasSubstr("s3_access_key_id"), testing::Not(HasSubstr("canary"))));
 }

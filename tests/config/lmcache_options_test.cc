@@ -40,6 +40,8 @@ TEST(LmcacheOptions, StandOnceAndSayWhy) {
 TEST(LmcacheOptions, AreFoundByNameAndByPattern) {
   EXPECT_EQ(find_lmcache_option("extra_config.histogram_bucket_time_to_store")->name,
             "extra_config.histogram_bucket_*");
+  EXPECT_EQ(find_lmcache_option("internal_api_server_enabled")->plain, "False") << "an exact row stands first";
+  EXPECT_EQ(find_lmcache_option("internal_api_server_host")->name, "internal_api_server_*");
   EXPECT_EQ(find_lmcache_option("chunk_siz"), nullptr);
   EXPECT_EQ(find_lmcache_option("s3_region"), nullptr);
 }

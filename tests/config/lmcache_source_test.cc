@@ -12,7 +12,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-std::vector<FileSetting> yaml(const std::string& text) { return read_yaml(text, "c.yaml").value(); }
+std::vector<FileSetting> yaml(const std::string& text) { return read_yaml(text, "c.yaml", kLmcacheMap).value(); }
 
 using Given = std::vector<std::pair<std::string, std::string>>;
 
@@ -57,12 +57,22 @@ TEST(LmcacheSource, AFileGivesValuesWithTheirPlace) {
   EXPECT_EQ(values[3].where, "c.yaml:5 extra_config.s3_region");
 }
 
-TEST(LmcacheSource, MapsStandOnlyWhereLmcacheHasOne) {
-  EXPECT_EQ(lmcache_values(yaml("chunk_size:\n  a: 1\n"), "c.yaml").error().detail,
-            "c.yaml:1: chunk_size is a value, not a map");
+TEST(LmcacheSource, OtherMapsAreValuesUnread) {
+  const auto values =
+      lmcache_values(yaml("nodes:\n  a: 1\nextra_config:\n  map: {a: {b: 1}}\n  list: [{a: 1}]\n  x: 1\n"), "c.yaml")
+          .value();
+  ASSERT_EQ(values.size(), 4u);
+  EXPECT_EQ(values[1].name, "extra_config.map");
+  EXPECT_EQ(values[1].where, "c.yaml:4 extra_config.map");
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(values[i].is_opaque, i < 3) << i;
+}
+
+TEST(LmcacheSource, ExtraConfigIsAMapAndAVariableIsNoKey) {
   EXPECT_THAT(lmcache_values(yaml("extra_config: x\n"), "c.yaml").error().detail,
               StartsWith("c.yaml:1: extra_config is a map"));
   EXPECT_TRUE(lmcache_values(yaml("extra_config: null\n"), "c.yaml"));
+  EXPECT_EQ(lmcache_values(yaml("LMCACHE_LOG_LEVEL: info\n"), "c.yaml").error().detail,
+            "c.yaml:1: LMCACHE_LOG_LEVEL is the name of a variable");
 }
 
 TEST(LmcacheSource, VariablesAreValuesToo) {
@@ -70,30 +80,47 @@ TEST(LmcacheSource, VariablesAreValuesToo) {
                            {"LMCACHE_CONFIG_FILE", "x"},
                            {"LMCACHE_LOCAL_CPU", " 'False' "},
                            {"LMCACHE_USE_EXPERIMENTAL", "True"},
-                           {"LMCACHE_EXTRA_CONFIG", R"({"s3_region": "eu-1", "nodes": [1, 2]})"}};
+                           {"LMCACHE_EXTRA_CONFIG", R"({"s3_region": "eu-1", "nodes": [1, 2], "map": {"a": {}}})"}};
   const auto values = lmcache_values(variables).value();
-  ASSERT_EQ(values.size(), 4u);
+  ASSERT_EQ(values.size(), 6u);
   EXPECT_EQ(values[0].name, "local_cpu");
   EXPECT_EQ(values[0].values, std::vector<std::string>{"False"});
   EXPECT_EQ(values[0].where, "LMCACHE_LOCAL_CPU");
   EXPECT_EQ(values[1].name, "LMCACHE_USE_EXPERIMENTAL");
-  EXPECT_EQ(values[2].name, "extra_config.s3_region");
-  EXPECT_EQ(values[2].where, "LMCACHE_EXTRA_CONFIG s3_region");
-  EXPECT_TRUE(values[3].is_list);
+  EXPECT_EQ(values[3].name, "extra_config.s3_region");
+  EXPECT_EQ(values[3].where, "LMCACHE_EXTRA_CONFIG s3_region");
+  EXPECT_TRUE(values[4].is_list);
+  EXPECT_TRUE(values[5].is_opaque);
 }
 
-TEST(LmcacheSource, VariablesThatNearlyAreOnesAreRefusedAndStrangersAreNot) {
+TEST(LmcacheSource, NoNameShowsTheValueThatIsPartOfIt) {
+  const auto file = lmcache_values(
+      yaml("extra_config: {aws_secret_access_key:canary}\n\"nixl_key: canary\":\n\"nixl_a=canary\": {a: 1}\n"),
+      "c.yaml");
+  for (const LmcacheValue& value : file.value()) EXPECT_EQ(value.where.find("canary"), std::string::npos);
+  EXPECT_EQ(file.value()[0].where, "c.yaml:1 extra_config.aws_secret_access_key...");
+  const auto variable = lmcache_values(Given{{"LMCACHE_EXTRA_CONFIG", "{aws_secret_access_key:canary}"}});
+  EXPECT_EQ(variable.value()[1].where, "LMCACHE_EXTRA_CONFIG aws_secret_access_key...");
+  EXPECT_THAT(dialect("{nixl_key:canary, ram_bytes: 1}").error().detail, HasSubstr("nixl_key... is LMCache's"));
+}
+
+TEST(LmcacheSource, OnlyASlipInAVariableIsRefused) {
   const auto refusal = [](const std::string& name) {
     const auto values = lmcache_values(Given{{name, "1"}});
     return values ? "accepted" : values.error().detail;
   };
   EXPECT_THAT(refusal("LMCACHE_CHUNK_SIZES"), HasSubstr("did you mean \"LMCACHE_CHUNK_SIZE\"?"));
   EXPECT_THAT(refusal("LMCACHE_LOG_LEVELS"), HasSubstr("did you mean \"LMCACHE_LOG_LEVEL\"?"));
-  for (const char* name : {"LMCACHE_SERVICE_HOST", "LMCACHE_PORT_80_TCP_ADDR", "LMCACHE_ZZZZ", "XLMCACHE_CHUNK_SIZES"})
-    EXPECT_EQ(refusal(name), "accepted") << name;
+  EXPECT_THAT(refusal("LMCACHE_REMOT_ULR"), HasSubstr("did you mean \"LMCACHE_REMOTE_URL\"?"));
+  for (const std::string name : {"ENABLED", "HOST", "PATH", "SERVER", "MODE", "CONFIG", "BACKEND", "INSTANCE", "ZZZZ",
+                                 "ENABLE", "URL", "SIZE", "DISK", "CPU", "ROLE", "VERSION", "LEVEL", "Chunk_Size"}) {
+    const auto values = lmcache_values(Given{{"LMCACHE_" + name, "1"}}).value();
+    ASSERT_EQ(values.size(), 1u) << name;
+    EXPECT_EQ(values[0].name, "LMCACHE_" + name) << "kept for a notice";
+  }
+  for (const char* name : {"LMCACHE_SERVICE_HOST", "LMCACHE_PORT_80_TCP_ADDR", "XLMCACHE_CHUNK_SIZES"})
+    EXPECT_TRUE(lmcache_values(Given{{name, "1"}}).value().empty()) << name;
   EXPECT_THAT(lmcache_values(Given{{"LMCACHE_EXTRA_CONFIG", "{"}}).error().detail, StartsWith("LMCACHE_EXTRA_CONFIG:"));
-  EXPECT_THAT(lmcache_values(Given{{"LMCACHE_EXTRA_CONFIG", R"({"a": {"b": 1}})"}}).error().detail,
-              HasSubstr("not a map"));
 }
 
 TEST(LmcacheSource, VariablesLieOverTheFileAndReplaceItsMap) {
@@ -103,8 +130,16 @@ TEST(LmcacheSource, VariablesLieOverTheFileAndReplaceItsMap) {
   ASSERT_EQ(some.size(), 4u);
   EXPECT_EQ(some.back().where, "LMCACHE_LOCAL_CPU");
   const auto map = overlaid(file.value(), lmcache_values(Given{{"LMCACHE_EXTRA_CONFIG", "{s3_region: b}"}}).value());
-  ASSERT_EQ(map.size(), 3u);
+  ASSERT_EQ(map.size(), 4u);
   EXPECT_EQ(map.back().values, std::vector<std::string>{"b"});
+  const auto names = [&file](const std::string& extra) {
+    std::vector<std::string> left;
+    for (const auto& value : overlaid(file.value(), lmcache_values(Given{{"LMCACHE_EXTRA_CONFIG", extra}}).value()))
+      left.push_back(value.name);
+    return left;
+  };
+  EXPECT_THAT(names("{}"), testing::ElementsAre("chunk_size", "local_cpu", "extra_config")) << "replaced by nothing";
+  EXPECT_EQ(names("").size(), 4u) << "an empty variable is none";
 }
 
 }  // namespace

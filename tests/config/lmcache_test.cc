@@ -4,7 +4,12 @@
 
 #include <gmock/gmock.h>
 
+#include <map>
+
 #include "config/lmcache_options.h"
+#include "config/store_url.h"
+#include "s3/config.h"
+#include "tier/file_tier.h"
 
 namespace cairn {
 namespace {
@@ -18,7 +23,21 @@ using testing::Not;
 using testing::StartsWith;
 
 LmcacheTranslation translated(const std::string& text) {
-  return translate_lmcache(lmcache_values(read_yaml(text, "c.yaml").value(), "c.yaml").value());
+  return translate_lmcache(lmcache_values(read_yaml(text, "c.yaml", kLmcacheMap).value(), "c.yaml").value());
+}
+LmcacheTranslation of_variable(const std::string& name, const std::string& value) {
+  return translate_lmcache(lmcache_values(std::vector{std::pair(name, value)}).value());
+}
+// As `serve` judges it: empty, or its refusal.
+std::string judged(const std::string& store) {
+  const StoreUrl url = parse_store_url(store).value();
+  FileTierConfig file;
+  S3Config s3;
+  file.path = url.path;
+  s3.bucket = url.authority;
+  s3.prefix = url.path.empty() ? "" : url.path.substr(1);
+  const Result<void> right = url.scheme == "s3" ? apply_query(url, s3) : apply_query(url, file);
+  return right ? "" : right.error().detail;
 }
 // "section.name=value,value" each, so that a test reads as what is set.
 std::vector<std::string> settings(const std::string& text) {
@@ -28,6 +47,8 @@ std::vector<std::string> settings(const std::string& text) {
   for (const LmcacheSetting& setting : translation.settings) {
     lines.push_back((setting.section.empty() ? "" : setting.section + ".") + setting.name + "=" +
                     list_text(setting.values));
+    if (setting.name != "stores") continue;
+    for (const std::string& store : setting.values) EXPECT_EQ(judged(store), "") << store;
   }
   return lines;
 }
@@ -99,7 +120,9 @@ TEST(Lmcache, ALocalDiskIsAFileStore) {
               ElementsAre("stores=file:///mnt/kv/?capacity_bytes=1120GiB"));
   EXPECT_THAT(settings("local_disk: /mnt/a b\nmax_local_disk_size: 2.5\nextra_config: {use_odirect: True}\n"),
               ElementsAre("stores=file:///mnt/a%20b?capacity_bytes=2560MiB&direct=always"));
-  EXPECT_THAT(translated("local_disk: /mnt/kv\n").notices, ElementsAre(HasSubstr("no max_local_disk_size")));
+  for (const std::string size : {"", "max_local_disk_size: null\n"})
+    EXPECT_THAT(refusal("local_disk: /mnt/kv\n" + size),
+                AllOf(StartsWith("c.yaml:1 local_disk: nothing is stored"), HasSubstr("max_local_disk_size")));
   EXPECT_THAT(settings("local_disk: null\n"), IsEmpty());
   EXPECT_THAT(refusal("local_disk: mnt/kv\n"), HasSubstr("no absolute directory"));
   EXPECT_THAT(refusal("local_disk: /a,/b\n"), HasSubstr("several directories"));
@@ -138,8 +161,8 @@ TEST(Lmcache, TheBucketIsTheFirstLabelOfTheHost) {
     return lines.size() == 1 ? lines[0].substr(lines[0].find('=') + 1) : "not one setting";
   };
   EXPECT_EQ(store("s3://kv1.s3.eu-1.example.com"), "s3://kv1?endpoint=s3.eu-1.example.com&tls=true");
-  EXPECT_EQ(store("S3://kv1.10.0.0.1:9000/a/b c/", "disable_tls: True, s3_file_prefix: p"),
-            "s3://kv1/a/b%20c/p?endpoint=10.0.0.1:9000&tls=false");
+  EXPECT_EQ(store("S3://kv1.10.0.0.1:9000/a/b-c/", "disable_tls: True, s3_file_prefix: p"),
+            "s3://kv1/a/b-c/p?endpoint=10.0.0.1:9000&tls=false");
   EXPECT_EQ(store("s3://grid.example.com", "s3_bucket: kv.cache, s3_use_path_style: True"),
             "s3://kv.cache?endpoint=grid.example.com&tls=true&path_style=true");
   EXPECT_EQ(store("s3://kv1.grid.example.com", "s3_bucket: kv1, s3_addressing_style: path"),
@@ -150,13 +173,27 @@ TEST(Lmcache, TheBucketIsTheFirstLabelOfTheHost) {
             "s3://kv1?endpoint=h.x&tls=true&path_style=false&connections=16&part_bytes=8MiB&ca_file=/etc/ca.pem");
 }
 
+TEST(Lmcache, WhatNoStoreTakesOfS3IsClamped) {
+  const auto clamped = [](const std::string& extra) {
+    const LmcacheTranslation translation = translated("remote_url: s3://kv1.h.x\nextra_config: {" + extra + "}\n");
+    EXPECT_EQ(judged(translation.settings.at(0).values[0]), "") << extra;
+    EXPECT_THAT(translation.notices,
+                ElementsAre(StartsWith("c.yaml:2 extra_config." + extra.substr(0, extra.find(':')) + ": taken as ")));
+    return translation.settings[0].values[0].substr(std::string("s3://kv1?endpoint=h.x&tls=true&").size());
+  };
+  EXPECT_EQ(clamped("s3_part_size: 65536"), "part_bytes=1MiB");
+  EXPECT_EQ(clamped("s3_part_size: 5GiB"), "part_bytes=1GiB");
+  EXPECT_EQ(clamped("s3_max_inflight_reqs: 5000"), "connections=1024");
+  EXPECT_EQ(clamped("s3_num_io_threads: 1025, s3_max_inflight_reqs: 1"), "connections=1");
+}
+
 TEST(Lmcache, WhatIsNoBucketOrEndpointIsRefused) {
   EXPECT_THAT(refusal("remote_url: s3://bucket\n"), HasSubstr("names no endpoint"));
-  EXPECT_THAT(refusal("remote_url: s3://kv.host\n"), HasSubstr("names no bucket"));
-  EXPECT_THAT(refusal("remote_url: s3://\n"), HasSubstr("names no bucket"));
-  EXPECT_THAT(refusal("remote_url: \"s3://<bucket>.<endpoint fqdn>\"\n"), HasSubstr("names no bucket"));
-  EXPECT_THAT(refusal("remote_url: \"s3://id:canary@bucket.host\"\n"),
-              AllOf(HasSubstr("names no bucket"), Not(HasSubstr("canary"))));
+  EXPECT_THAT(refusal("remote_url: s3://\n"), HasSubstr("names no endpoint"));
+  for (const std::string host : {"id:canary@bucket.host", "bucket.id:canary@host.x", "kv1.h.x?secret=canary"})
+    EXPECT_THAT(refusal("remote_url: \"s3://" + host + "\"\n"), AllOf(HasSubstr("an @"), Not(HasSubstr("canary"))));
+  for (const std::string url : {"s3://kv.host", "s3://<bucket>.<endpoint fqdn>", "s3://kv1.a b", "s3://kv1.h.x/b c"})
+    EXPECT_NE(judged(translated("remote_url: \"" + url + "\"\n").settings.at(0).values[0]), "") << "serve says " << url;
   EXPECT_THAT(refusal("remote_url: s3://kv1.h.x\nextra_config: {s3_addressing_style: both}\n"),
               HasSubstr("neither virtual nor path"));
   EXPECT_THAT(refusal("remote_url: s3://kv1.h.x\nextra_config: {s3_num_io_threads: 0}\n"), HasSubstr("at least 1"));
@@ -191,47 +228,102 @@ TEST(Lmcache, UnknownNamesAreRefusedWithTheNearest) {
   EXPECT_THAT(refusal("zzzzzzzz: 1\n"), StartsWith("c.yaml:1 zzzzzzzz: LMCache has no such option"));
 }
 
+TEST(Lmcache, NoRefusalShowsASecretThatATypoMadePartOfAName) {
+  EXPECT_THAT(refusal("extra_config: {aws_secret_access_key:canary}\n"),
+              AllOf(StartsWith("c.yaml:1 extra_config.aws_secret_access_key...: LMCache has no such option"),
+                    Not(HasSubstr("canary"))));
+}
+
+// As a file or a variable gives it.
+LmcacheTranslation given(std::string_view name, const std::string& value) {
+  const std::string key(without_prefix(name));
+  if (name.starts_with(kLmcacheVariable)) return of_variable(std::string(name), value);
+  return translated((name.starts_with(kLmcacheExtra) ? "extra_config:\n  " : "") + key + ": " + value + "\n");
+}
+
 TEST(Lmcache, EveryOptionThatIsAcceptedOrRefusedSaysItsOwnReason) {
   for (const LmcacheOption& option : lmcache_options()) {
     if (option.use == LmcacheUse::kWorks) continue;
     std::string name(option.name);
     if (name.ends_with('*')) name.back() = 'x';
-    const LmcacheTranslation asked = translate_lmcache({{name, {"something"}, false, "here"}});
-    const auto& lines = option.use == LmcacheUse::kAccepted ? asked.notices : asked.refusals;
-    EXPECT_THAT(lines, ElementsAre(AllOf(StartsWith("here: "), HasSubstr(std::string(option.text))))) << name;
-    EXPECT_EQ(asked.notices.size() + asked.refusals.size(), 1u) << name;
-    EXPECT_THAT(asked.settings, IsEmpty()) << name;
+    for (const char* value : {"something", "[a, b]", "{a: 1}"}) {
+      const LmcacheTranslation asked = given(name, value);
+      const auto& lines = option.use == LmcacheUse::kAccepted ? asked.notices : asked.refusals;
+      EXPECT_THAT(lines, ElementsAre(AllOf(HasSubstr(name + ": "), HasSubstr(std::string(option.text))))) << name;
+      EXPECT_EQ(asked.notices.size() + asked.refusals.size(), 1u) << name;
+      EXPECT_THAT(asked.settings, IsEmpty()) << name;
+    }
     for (const std::string& nothing : {std::string(option.plain), std::string()}) {
-      const LmcacheTranslation plain = translate_lmcache({{name, {nothing}, false, "here"}});
+      const LmcacheTranslation plain = given(name, nothing);
       EXPECT_TRUE(plain.notices.empty() && plain.refusals.empty()) << name;
     }
   }
 }
 
-// A row that works is one that the translation reads. s3_bucket takes part of the URL, so that it has its own test.
-TEST(Lmcache, EveryOptionThatWorksIsReadByTheTranslation) {
-  std::string text =
-      "local_disk: /a\nmax_local_disk_size: 1\nmax_local_cpu_size: 1\nlocal_cpu: True\nchunk_size: 16\n"
-      "save_decode_cache: True\ngds_path: /b\nweka_path: /c\nextra_config:\n";
-  for (const LmcacheOption& option : lmcache_options()) {
-    const std::string name(without_prefix(option.name));
-    if (option.use != LmcacheUse::kWorks || !option.name.starts_with(kLmcacheExtra) || name == "s3_bucket") continue;
-    text += "  " + name + ": " + (name == "s3_addressing_style" ? "path" : "1") + "\n";
+TEST(Lmcache, MapsAreRefusedOnlyWhereAValueIsRead) {
+  EXPECT_THAT(translated("extra_config:\n  gpu_to_numa_mapping:\n    0: {1: 2}\n").notices,
+              ElementsAre(HasSubstr("gpu_to_numa_mapping: without effect: memory is not bound")));
+  EXPECT_THAT(refusal("chunk_size: {a: 1}\n"), AllOf(StartsWith("c.yaml:1 chunk_size: "), HasSubstr("or a map")));
+  EXPECT_THAT(refusal("remote_url: s3://kv1.h.x\nextra_config: {s3_region: {a: 1}}\n"), HasSubstr("or a map"));
+  EXPECT_THAT(of_variable("LMCACHE_EXTRA_CONFIG", R"({"gpu_to_numa_mapping": {"0": 1}})").refusals, IsEmpty());
+}
+
+TEST(Lmcache, AVariableThatLmcacheDoesNotHaveIsANotice) {
+  const LmcacheTranslation translation = of_variable("LMCACHE_ENABLED", "1");
+  EXPECT_THAT(translation.notices, ElementsAre("LMCACHE_ENABLED: without effect: LMCache has no such variable"));
+  EXPECT_THAT(translation.refusals, IsEmpty());
+  EXPECT_THAT(of_variable("LMCACHE_EC_ROLE", "x").refusals, ElementsAre(HasSubstr("no cache of encoders")));
+}
+
+TEST(Lmcache, EveryLogLevelHasOneOfOursOrTheDefault) {
+  for (const auto& [theirs, ours] : {std::pair("DEBUG", "debug"),
+                                     {"info", "info"},
+                                     {"WARN", "warning"},
+                                     {"Warning", "warning"},
+                                     {"ERROR", "error"},
+                                     {"FATAL", "error"},
+                                     {"CRITICAL", "error"},
+                                     {"NOTSET", "debug"},
+                                     {"TRACE", "debug"}}) {
+    const LmcacheTranslation translation = of_variable("LMCACHE_LOG_LEVEL", theirs);
+    ASSERT_EQ(translation.settings.size(), 1u) << theirs;
+    EXPECT_EQ(translation.settings[0].values, std::vector<std::string>{ours}) << theirs;
   }
-  const auto without_effect = [&text](const std::string& remote) {
-    const LmcacheTranslation translation = translated(text + "remote_url: " + remote + "\n");
+  const LmcacheTranslation other = of_variable("LMCACHE_LOG_LEVEL", "30");
+  EXPECT_THAT(other.notices, ElementsAre(StartsWith("LMCACHE_LOG_LEVEL: without effect: it is none of debug")));
+  EXPECT_TRUE(other.settings.empty() && other.refusals.empty());
+}
+
+// A row that works is one that the translation reads.
+TEST(Lmcache, EveryOptionThatWorksIsReadByTheTranslation) {
+  const auto unread = [](const std::string& remote) {
+    const std::map<std::string, std::string> worded = {{"local_disk", "/a"}, {"gds_path", "/b"},
+                                                       {"weka_path", "/c"},  {"remote_url", remote},
+                                                       {"s3_bucket", "kv1"}, {"s3_addressing_style", "path"}};
+    std::string top, extra = "extra_config:\n";
+    for (const LmcacheOption& option : lmcache_options()) {
+      const std::string key(without_prefix(option.name));
+      if (option.use != LmcacheUse::kWorks || option.name.starts_with(kLmcacheVariable) || key == kLmcacheMap) continue;
+      const std::string line = key + ": " + (worded.contains(key) ? worded.at(key) : "1") + "\n";
+      option.name.starts_with(kLmcacheExtra) ? extra += "  " + line : top += line;
+    }
+    const LmcacheTranslation translation = translated(top + extra);
     EXPECT_THAT(translation.refusals, IsEmpty());
     std::vector<std::string> names;
     for (const std::string& notice : translation.notices) {
-      if (notice.find("the tier that it belongs to") != std::string::npos)
-        names.push_back(notice.substr(notice.find(' ') + 1, notice.find(": without") - notice.find(' ') - 1));
+      const auto end = notice.find(": without effect: the tier that it belongs to");
+      if (end != std::string::npos) names.push_back(notice.substr(notice.find(' ') + 1, end - notice.find(' ') - 1));
     }
     return names;
   };
-  EXPECT_THAT(without_effect("s3://kv1.h.x"), ElementsAre("extra_config.fs_connector_use_odirect"));
-  EXPECT_THAT(without_effect("fs:///mnt/kv"),
-              testing::Each(testing::AnyOf(StartsWith("extra_config.s3_"), StartsWith("extra_config.aws_"),
-                                           StartsWith("extra_config.disable_tls"))));
+  EXPECT_THAT(unread("s3://kv1.h.x"), ElementsAre("extra_config.fs_connector_use_odirect"));
+  EXPECT_THAT(
+      unread("fs:///mnt/kv"),
+      ElementsAre("extra_config.s3_region", "extra_config.s3_num_io_threads", "extra_config.s3_max_inflight_reqs",
+                  "extra_config.s3_part_size", "extra_config.s3_file_prefix", "extra_config.s3_bucket",
+                  "extra_config.s3_use_path_style", "extra_config.s3_addressing_style", "extra_config.disable_tls",
+                  "extra_config.s3_ca_bundle", "extra_config.aws_access_key_id", "extra_config.aws_secret_access_key",
+                  "extra_config.aws_session_token"));
 }
 
 TEST(Lmcache, AsYamlItIsAFileThatReadsBack) {

@@ -1,1 +1,1 @@
-cairn_test(NAME config DEPENDS config)
+cairn_test(NAME config DEPENDS config tier s3)

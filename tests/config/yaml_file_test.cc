@@ -46,6 +46,27 @@ TEST(YamlFile, RefusesWithFileAndLine) {
   EXPECT_THAT(detail(std::string(kConfigFileBytesMax + 1, ' ')), HasSubstr("larger than"));
 }
 
+TEST(YamlFile, WhatNestsTooDeepIsOpaqueWhereAskedFor) {
+  const auto settings = read_yaml("s:\n  t:\n    a: {b: 1}\n  u: [1, {c: 2}]\n  v: [1]\n", "c.yaml", "s").value();
+  ASSERT_EQ(settings.size(), 4u);
+  for (const std::size_t i : {1u, 2u}) EXPECT_TRUE(settings[i].is_opaque && settings[i].values.empty()) << i;
+  EXPECT_EQ(settings[2].line, 4u);
+  EXPECT_TRUE(settings[3].is_list && !settings[3].is_opaque);
+  EXPECT_THAT(read_yaml("r:\n  t: {a: 1}\n", "c.yaml", "s").error().detail, HasSubstr("r.t is nested too deep"));
+  const auto top = read_yaml("{a: 1, b: {c: {d: 2}}}", "c.yaml", "").value();
+  ASSERT_EQ(top.size(), 2u);
+  EXPECT_TRUE(top[1].is_opaque && !top[1].is_section);
+}
+
+TEST(YamlFile, AShownNameEndsWhereAValueMayBegin) {
+  EXPECT_EQ(shown_name("extra_config.a-b_*9"), "extra_config.a-b_*9");
+  for (const std::string after : {":canary", "=canary", " canary", "\ncanary", "\xc3\xa4"})
+    EXPECT_EQ(shown_name("Key" + after), "Key...");
+  const auto detail = [](const std::string& text) { return read_yaml(text, "c.yaml").error().detail; };
+  EXPECT_THAT(detail("{s: {key:canary: 1, key:canary: 2}}"), StartsWith("c.yaml:1: s.key... stands twice"));
+  EXPECT_THAT(detail("{s: {key:canary: [[1]]}}"), StartsWith("c.yaml:1: s.key... must be a list"));
+}
+
 TEST(YamlFile, OneDocumentOfText) {
   EXPECT_THAT(read_yaml("a: 1\n---\na: 2\n", "c.yaml").error().detail, StartsWith("c.yaml:"));
   EXPECT_THAT(read_yaml("a: 1\n---\na: 2\n", "c.yaml").error().detail, HasSubstr("a second document"));

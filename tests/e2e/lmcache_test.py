@@ -98,6 +98,8 @@ def test_what_cannot_work_is_one_line(lmcache):
                         ("local_cpu: True\nremote_url: redis://h:1\n", [":2 remote_url", "redis://", "fs://"]),
                         ("remote_serde: cachegen\n", [":1 remote_serde", "naive"]),
                         ("enable_blending: True\n", [":1 enable_blending", "False"]),
+                        ("local_disk: /tmp/kv\n", [":1 local_disk", "max_local_disk_size"]),
+                        ("extra_config: {aws_secret_access_key:canary}\n", [":1 extra_config.aws_secret_access_key..."]),
                         ("extra_config:\n  s3_prefer_http2: True\n", [":2 extra_config.s3_prefer_http2", "HTTP/1.1"])]:
         refused("config", "show", "--config", lmcache(text), says=parts)
     config = lmcache("chunk_size: 64\n")
@@ -117,7 +119,9 @@ def test_convert_means_the_same_and_tells_no_secret(lmcache, tmp_path):
     assert values[0] == values[1]
     refused("config", "convert", ours, says=["a cairn.yaml already"])
 
-    secret = lmcache("remote_url: s3://kv1.grid.example.com\nextra_config:\n  aws_secret_access_key: canary\n")
+    half = "remote_url: s3://kv1.grid.example.com\nextra_config:\n  aws_secret_access_key: canary\n"
+    refused("config", "convert", lmcache(half), says=[":1 remote_url", "access_key_id and secret_access_key go together"])
+    secret = lmcache(half + "  aws_access_key_id: canary-id\n")
     done = cairn("config", "convert", secret)
     assert done.returncode == 0 and "canary" not in done.stdout + done.stderr
     assert "s3://kv1?endpoint=grid.example.com" in done.stdout and "CAIRN_S3_SECRET_ACCESS_KEY" in done.stdout
@@ -147,6 +151,28 @@ extra_config:
     assert notices.count("\n") == 1 and "save_chunk_meta" in notices
 
 
+def test_a_map_below_extra_config_and_strange_variables_do_not_stop_the_start(lmcache):
+    config = lmcache("local_cpu: True\nextra_config:\n  gpu_to_numa_mapping:\n    0: 1\n  s3_part_size: 65536\n"
+                     "remote_url: s3://kv1.grid.example.com\n")
+    values, notices = shown("--config", config, env={"LMCACHE_ENABLED": "1", "LMCACHE_HOST": "h",
+                                                     "LMCACHE_LOG_LEVEL": "FATAL"})
+    assert values["stores"][0] == ["s3://kv1?endpoint=grid.example.com&tls=true&part_bytes=1MiB"]
+    assert values["log_level"][0] == "error"
+    for part in ["gpu_to_numa_mapping: without effect", "s3_part_size: taken as 1MiB", "LMCACHE_ENABLED: without effect",
+                 "LMCACHE_HOST: without effect"]:
+        assert part in notices, notices
+    assert notices.count("\n") == 4, notices
+
+
+def test_convert_refuses_what_serve_refuses(lmcache):
+    for text, parts in [("chunk_size: 100\n", [":1 chunk_size: chunk_tokens is 100"]),
+                        ("max_local_cpu_size: 1\nremote_url: s3://KV.grid.example.com\n", [":2 remote_url", "lower-case"])]:
+        refused("config", "convert", lmcache(text), says=parts)
+        refused("config", "show", "--config", lmcache(text), says=parts)
+
+
 def test_convert_tells_every_refusal(lmcache):
     done = cairn("config", "convert", lmcache("enable_blending: True\nremote_serde: kivi\nenable_p2p: True\n"))
     assert done.returncode == 2 and not done.stdout and done.stderr.count("refused: ") == 3, done.stderr
+    done = cairn("config", "convert", lmcache("enable_blending: True\nchunk_size: 100\n"))
+    assert done.returncode == 2 and "refused: " in done.stderr and "chunk_tokens is 100" in done.stderr, done.stderr

@@ -70,6 +70,7 @@ def test_a_plan_runs_and_leaves_only_its_reports(plan, tmp_path):
     rows = list(csv.DictReader(open(tmp_path / "r.csv")))
     assert len(rows) == 4
     results = json.load(open(tmp_path / "r.json"))
+    assert results["scenarios"] == ["device", "ram + store"] and results["contexts"] == [60, 300]
     assert results["answers"]["equal"] is True and results["answers"]["compared"] > 0
     assert "<html" in (tmp_path / "r.html").read_text()
     by = {(row["scenario"], row["context_words"]): row for row in rows}
@@ -96,6 +97,7 @@ def test_what_cannot_be_run_is_refused_before_anything_starts(plan, tmp_path):
         ({"scenarios": '["a: --threads 1"]'}, "--ram-bytes is needed"), ({"work": tmp_path / "taken"}, "not empty"),
         ({"time": 900000, "users": 2000, "contexts": "[7000]", "device_kv_bytes": "1GiB"}, "free there"),
         ({"html": "/nowhere/r.html"}, "/nowhere/r.html"), ({"contexts": "[many]"}, "many"),
+        ({"scenarios": '["a: --ram-bytes 0 --s3-secret-access-key canary"]'}, "--s3-secret-access-key would stand in"),
     ]:
         done = scenarios(plan(**settings), "--purge")
         assert done.returncode == 2, (settings, done.stdout)
@@ -134,8 +136,8 @@ def test_an_interrupt_stops_the_children_and_reports_what_there_is(plan, tmp_pat
 
 def test_an_interrupted_run_goes_on(plan, tmp_path):
     work = tmp_path / "work"
-    process = subprocess.Popen([CAIRN, "bench", "scenarios", str(plan())], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True)
+    process = subprocess.Popen([CAIRN, "bench", "scenarios", str(plan()), "--json", str(tmp_path / "r.json")],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: len(list((work / "cells").glob("*-*.json"))) == 2, 120)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
@@ -147,17 +149,33 @@ def test_an_interrupted_run_goes_on(plan, tmp_path):
         refused = scenarios(*words)
         assert refused.returncode == 2 and expected in refused.stderr, refused.stderr
     measured = {path.name: path.read_bytes() for path in (work / "cells").glob("*-*.json")}
-    done = scenarios("--resume", "--work", work, "--json", tmp_path / "r.json", "--keep-logs")
+    (tmp_path / "r.json").unlink()
+    done = scenarios("--resume", "--work", work, "--keep-logs")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Going on with the run of 20" in done.stdout
     results = json.load(open(tmp_path / "r.json"))
     assert len(results["cells"]) == 4 and results["interrupted"] is False and results["answers"]["equal"] is True
     for name, text in measured.items():
         assert (work / "cells" / name).read_bytes() == text, "not measured again"
-    other = (work / "cells" / "run.json").read_text()
-    (work / "cells" / "run.json").write_text(re.sub(r'("program",\s*")[0-9a-f]+', r"\g<1>0000", other))
     refused = scenarios("--resume", "--work", work)
-    assert refused.returncode == 2 and "another program" in refused.stderr, refused.stderr
+    assert refused.returncode == 2 and "no run that could go on" in refused.stderr, "it is whole"
+
+
+@pytest.mark.parametrize("spoilt, expected", [("run.json", "another program"), ("plan.yaml", "not the plan")])
+def test_a_run_of_another_program_or_plan_does_not_go_on(plan, tmp_path, spoilt, expected):
+    work = tmp_path / "work"
+    process = subprocess.Popen([CAIRN, "bench", "scenarios", str(plan(time=600))], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    wait_for(lambda: (work / "plan.yaml").exists(), 60)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    file = work / "cells" / "run.json" if spoilt == "run.json" else work / spoilt
+    text = file.read_text()
+    changed = re.sub(r'("program",\s*")[0-9a-f]+', r"\g<1>0000", text).replace("users: 2", "users: 3")
+    assert changed != text
+    file.write_text(changed)
+    refused = scenarios("--resume", "--work", work)
+    assert refused.returncode == 2 and expected in refused.stderr, refused.stderr
 
 
 def test_killed_it_leaves_no_children(plan):

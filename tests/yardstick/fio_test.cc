@@ -1,5 +1,5 @@
 // Property: a figure of fio is read from its line, and anything else is no figure.
-#include "bench/fio.h"
+#include "yardstick/fio.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Property: the benchmark measures what it says: every row moves, the label follows the device's bytes, nothing is
 // left.
-#include "bench/tier_bench.h"
+#include "yardstick/tier_bench.h"
 
 #include <gtest/gtest.h>
 
@@ -67,7 +67,7 @@ TEST(TierBench, LeavesAloneWhatTheDirectoryHolds) {
   TierBenchOptions options;
   options.store.path = directory.path();
   options.data_bytes = 8 << 20;
-  options.layers = 1, options.rounds = 1;
+  options.shape.layers = 1, options.rounds = 1;
   options.with_fio = false;
   const SystemClock clock;
   ASSERT_TRUE(bench_tier(options, clock, null_log(), {}).has_value());

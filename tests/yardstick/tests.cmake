@@ -1,0 +1,1 @@
+cairn_test(NAME yardstick DEPENDS yardstick tier s3 kv io telemetry)
