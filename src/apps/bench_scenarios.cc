@@ -73,9 +73,10 @@ Result<void> check_flags(const ScenarioPlan& plan) {
     Result<Loaded> loaded = load_options(options, {flags, {}, ConfigFile::kNone});
     const std::string shown = "scenarios: '" + scenario.name + "': ";
     for (const std::string& flag : scenario.flags) {
-      if (!flag.starts_with("--") || !names_secret(flag.substr(2, flag.find('=') - 2))) continue;
-      return invalid(shown + flag.substr(0, flag.find('=')) +
-                     " would stand in every report: set it in the environment");
+      std::string name = flag.substr(0, flag.find('='));
+      std::ranges::replace(name, '-', '_');
+      if (!name.starts_with("__") || !names_secret(name.substr(2))) continue;
+      return invalid(shown + flag.substr(0, flag.find('=')) + " would stand in every report: set it in the environment");
     }
     if (!loaded) return invalid(shown + loaded.error().detail);
     if (!loaded->positional.empty()) return invalid(shown + "'" + loaded->positional[0] + "' is no flag");

@@ -427,10 +427,10 @@ S3RequestId S3Client::submit(S3Request request) {
     call->id = ++state_->last_id;
     state_->calls.emplace(call->id, call);
   }
-  later({0}, call->id, &State::start);
   if (deadline.at_us != Deadline::never().at_us) {
-    call->expiry = later(deadline, call->id, &State::expire);
+    call->expiry = later(deadline, call->id, &State::expire);  // first: the answer forgets it
   }
+  later({0}, call->id, &State::start);
   return call->id;
 }
 

@@ -35,16 +35,18 @@ TEST_F(WorkDirectoryTest, AbsentOrEmptyIsTakenAndLeftAsItWasFound) {
 }
 
 TEST_F(WorkDirectoryTest, AnEarlierRunsDirectoryNeedsPurge) {
-  const Result<WorkDirectory> earlier = WorkDirectory::open(path(), FoundDirectory::kRefuse);
+  Result<WorkDirectory> earlier = WorkDirectory::open(path(), FoundDirectory::kRefuse);
   ASSERT_TRUE(earlier);
   write(earlier->seed(400) / "a.kv", "x");
   const Result<void> refused = WorkDirectory::check(path(), FoundDirectory::kRefuse);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().detail.find("--purge"), std::string::npos);
   EXPECT_TRUE(fs::exists(earlier->seed(400) / "a.kv")) << "a check changes nothing";
+  const fs::path seed = earlier->seed(400);
+  earlier = unavailable("gone");
   ASSERT_TRUE(WorkDirectory::check(path(), FoundDirectory::kPurge));
   ASSERT_TRUE(WorkDirectory::open(path(), FoundDirectory::kPurge));
-  EXPECT_FALSE(fs::exists(earlier->seed(400)));
+  EXPECT_FALSE(fs::exists(seed));
 }
 
 TEST_F(WorkDirectoryTest, ARunGoesOnWithItsPlanAndCells) {

@@ -70,7 +70,7 @@ def test_a_plan_runs_and_leaves_only_its_reports(plan, tmp_path):
     rows = list(csv.DictReader(open(tmp_path / "r.csv")))
     assert len(rows) == 4
     results = json.load(open(tmp_path / "r.json"))
-    assert results["scenarios"] == ["device", "ram + store"] and results["contexts"] == [60, 300]
+    assert results["scenarios"] == ["device", "ram + store"] and [context["words"] for context in results["contexts"]] == [60, 300]
     assert results["answers"]["equal"] is True and results["answers"]["compared"] > 0
     assert "<html" in (tmp_path / "r.html").read_text()
     by = {(row["scenario"], row["context_words"]): row for row in rows}
