@@ -76,7 +76,8 @@ Result<void> check_flags(const ScenarioPlan& plan) {
       std::string name = flag.substr(0, flag.find('='));
       std::ranges::replace(name, '-', '_');
       if (!name.starts_with("__") || !names_secret(name.substr(2))) continue;
-      return invalid(shown + flag.substr(0, flag.find('=')) + " would stand in every report: set it in the environment");
+      return invalid(shown + flag.substr(0, flag.find('=')) +
+                     " would stand in every report: set it in the environment");
     }
     if (!loaded) return invalid(shown + loaded.error().detail);
     if (!loaded->positional.empty()) return invalid(shown + "'" + loaded->positional[0] + "' is no flag");
