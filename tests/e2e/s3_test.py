@@ -115,9 +115,11 @@ def test_one_connection_is_never_two_requests(serve, chat_model, imposter):
     assert server.stats()["max_in_flight"] == 1
 
 
-def test_the_bench_measures_a_bucket_and_leaves_nothing(versitygw):
+@pytest.mark.parametrize("settings, tokens", [({}, 256), ({"multipart_bytes": "5MiB"}, 1024)])  # whole, and in three parts
+def test_the_bench_measures_a_bucket_and_leaves_nothing(versitygw, settings, tokens):
     server = versitygw()
-    done = subprocess.run([CAIRN, "bench", "tier", store(server, "bench"), "--data-bytes", "24MiB", "--rounds", "2"],
+    done = subprocess.run([CAIRN, "bench", "tier", store(server, "bench", **settings), "--data-bytes", "24MiB", "--rounds",
+                           "2", "--chunk-tokens", str(tokens)],
                           capture_output=True, text=True, timeout=120, env={"PATH": "/usr/bin:/bin", **keys(server)})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "bare libcurl" in done.stdout and "rows failed" not in done.stdout
