@@ -92,8 +92,10 @@ void LoadJob::close(MissReason reason) {
   if (closing_) return;
   closing_ = true;
   if (end_reason_ == MissReason::kNone || filled() < end_) end_reason_ = reason;
+  const bool slow = reason == MissReason::kStalled || reason == MissReason::kSlower || reason == MissReason::kTimeout;
   for (auto& [number, work] : state_.under_way) {
-    if (work->owner == this && work->batch.verb == Verb::kGet) state_.cancel(*work);
+    if (work->owner != this || work->batch.verb != Verb::kGet) continue;
+    slow ? state_.give_up(*work) : state_.cancel(*work);
   }
 }
 
@@ -256,7 +258,7 @@ double LoadJob::remaining_us(std::size_t first) const {
   double slowest_us = 0;
   for (std::size_t t = 0; t < state_.tiers.size(); ++t) {
     if (left[t] == 0) continue;
-    double bytes_per_s = state_.tiers[t].rate.rate().bytes_per_s;
+    double bytes_per_s = state_.tiers[t].rate.expected(state_.now_us).bytes_per_s;
     const std::int64_t since_us = first_start_us_[t] == 0 ? 0 : state_.now_us - first_start_us_[t];
     // What this load itself saw weighs more than the past, once there is enough of it.
     if (since_us >= state_.stall_us() / 2) {

@@ -213,7 +213,7 @@ std::size_t LookupJob::plan(std::size_t found) {
   std::vector<TierRate> rates;
   std::vector<std::uint64_t> queued;
   for (const TierState& t : state_.tiers) {
-    rates.push_back(t.rate.rate());
+    rates.push_back(t.rate.expected(state_.now_us));
     queued.push_back(t.reading_bytes);
   }
   const LoadPlanInput input{tier,

@@ -120,16 +120,14 @@ void CacheState::settle(Work& work) {
   }
   if (work.batch.verb == Verb::kGet) {
     tier.reading_bytes -= work.bytes;
-    const std::int64_t started_us = work.batch.started_us.load(std::memory_order_relaxed);
-    const std::int64_t busy_from_us = std::max(tier.read_end_us, started_us != 0 ? started_us : work.submitted_us);
     std::uint64_t read_bytes = 0;
     for (std::size_t i = 0; i < work.slots.size(); ++i) {
       if (work.slots[i].outcome != Outcome::kDone) continue;
       for (const MemoryRef& piece : work.slots[i].memory) read_bytes += piece.size;
     }
-    tier.rate.observe_bytes(read_bytes, now_us - busy_from_us);
+    if (!work.gave_up) tier.rate.observe_bytes(read_bytes, now_us - busy_from_us(work), now_us);
+    probe.rate(work.tier, tier.rate.measured().bytes_per_s);
     tier.read_end_us = now_us;
-    probe.rate(work.tier, tier.rate.rate().bytes_per_s);
   }
   if (work.batch.verb == Verb::kContains && !work.cancelled) tier.rate.observe_latency(now_us - work.submitted_us);
   settle_rows(work);
@@ -140,6 +138,28 @@ void CacheState::settle(Work& work) {
     }
     give_back(std::move(blocks));
   }
+}
+
+std::int64_t CacheState::busy_from_us(const Work& work) const {
+  const std::int64_t started_us = work.batch.started_us.load(std::memory_order_relaxed);
+  return std::max(tiers[work.tier].read_end_us, started_us != 0 ? started_us : work.submitted_us);
+}
+
+void CacheState::give_up(Work& work) {
+  const std::int64_t busy_us = now_us - busy_from_us(work);
+  // What waits in the tier's queue, or began just now, tells nothing.
+  if (!work.cancelled && work.batch.started_us.load(std::memory_order_relaxed) != 0 && busy_us >= stall_us() / 2) {
+    watch(work);
+    TierState& tier = tiers[work.tier];
+    if (work.segments_seen != 0) {
+      tier.rate.observe_bytes(std::min(work.segments_seen * segment_bytes, work.bytes), busy_us, now_us);
+    } else {
+      tier.rate.observe_stall(std::min(segment_bytes, work.bytes), busy_us, now_us);
+    }
+    tier.read_end_us = now_us;
+    work.gave_up = true;
+  }
+  cancel(work);
 }
 
 void CacheState::settle_rows(Work& work) {
@@ -295,7 +315,7 @@ void CacheState::give_back(std::vector<LentBlock> blocks) {
 }
 
 std::int64_t CacheState::stall_window_us(std::size_t tier) const {
-  const auto segment_us = static_cast<std::int64_t>(tiers[tier].rate.rate().time_us(segment_bytes));
+  const auto segment_us = static_cast<std::int64_t>(tiers[tier].rate.measured().time_us(segment_bytes));
   return std::max(stall_us(), 2 * segment_us);
 }
 

@@ -51,6 +51,7 @@ struct Work {
   std::uint64_t segments_seen = 0;
   bool held = false;  // its memory is held until it comes back
   bool cancelled = false;
+  bool gave_up = false;  // cancelled as too slow, and measured then
 };
 
 // One operation under way: a small state machine.
@@ -100,6 +101,8 @@ struct CacheState {
   Work& submit(std::unique_ptr<Work> work, Job* owner, Deadline deadline);
   void collect(Operation& op);  // one that came back
   void cancel(Work& work);
+  // Cancels a get because it is too slow, and learns from it how slow.
+  void give_up(Work& work);
   // Nobody waits for it any more: the tier is told, and what it may still write to or read from stays held.
   void abandon(Work& work);
   void abandon_all(Job& job);
@@ -149,6 +152,7 @@ struct CacheState {
   std::unordered_map<Operation*, std::uint64_t> numbers_;  // of what is under way
   std::uint64_t submitted_ = 0;
   void settle(Work& work);
+  std::int64_t busy_from_us(const Work& work) const;  // since when the tier was busy for this get, and none before it
   void settle_rows(Work& work);
   void set_breaker(std::size_t tier, Breaker::State before);
 };

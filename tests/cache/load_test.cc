@@ -106,6 +106,38 @@ TEST(Load, OfAHangingTierEndsAfterTheStallTimeAndKeepsWhatWasVerified) {
   EXPECT_EQ(world.right_chunks(load.memory, chunks), 2u);
 }
 
+// A tier whose first load is given up would stay unmeasured, and so look free, for ever.
+TEST(Load, GivenUpAsTooSlowTeachesHowSlowTheTierIs) {
+  const FakeTier::Options slow{.name = "slow", .latency_us = 0, .bytes_per_s = 8'192};  // a second a block
+  CacheWorld world({slow});
+  const auto chunks = chunks_of(1, 4);
+  world.plant(0, chunks);
+  constexpr double kPrefill = 1024;  // tokens/s: a chunk is computed in a quarter of that
+  Loading load(world, chunks, world.find(chunks, kPrefill), 0, kPrefill);
+  EXPECT_NE(world.until_back(load.op), -1);
+  EXPECT_EQ(load.op.chunks_loaded, 0u);
+  world.run(1'000'000);
+  EXPECT_EQ(world.find(chunks, kPrefill).chunks(), 0u) << "computing is faster";
+  EXPECT_EQ(world.find(chunks, 100).chunks(), 4u) << "for a slower processor it is worth it";
+}
+
+TEST(Load, FromATierThatWasSlowIsTriedAgainAfterMinutes) {
+  CacheWorld world({kFile});
+  const auto chunks = chunks_of(1, 4);
+  world.plant(0, chunks);
+  constexpr double kPrefill = 10'000;
+  PrefixLease lease = world.find(chunks, kPrefill);
+  world.fakes[0]->hang_all = true;
+  Loading load(world, chunks, std::move(lease), 0, kPrefill);
+  EXPECT_NE(world.until_back(load.op), -1);
+  world.fakes[0]->hang_all = false;
+  world.fakes[0]->release_hanging();
+  world.run(1'000'000);
+  EXPECT_EQ(world.find(chunks, kPrefill).chunks(), 0u);
+  for (int minute = 0; minute < 6; ++minute) world.run(60'000'000);
+  EXPECT_EQ(world.find(chunks, kPrefill).chunks(), 4u);
+}
+
 TEST(Load, LookupAndLoadTogetherAddAtMostTwiceTheStallTime) {
   for (const bool hangs_at_lookup : {false, true}) {
     CacheWorld world({kRam, kFile, kBucket});

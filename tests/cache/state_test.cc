@@ -63,12 +63,12 @@ TEST(CacheState, LearnsFromAnswersWhereBlocksAre) {
 TEST(CacheState, MeasuresBandwidthOfWhatWasRead) {
   StateWorld world({.latency_us = 0, .bytes_per_s = 4'096'000});  // 1 ms a block
   world.fake->plant(kBlock, 4096);
-  EXPECT_FALSE(world.state->tiers[0].rate.rate().measured());
+  EXPECT_FALSE(world.state->tiers[0].rate.measured().measured());
   for (int i = 0; i < 20; ++i) {
     world.submit(Verb::kGet, kBlock);
     world.pass(1000);
   }
-  EXPECT_NEAR(world.state->tiers[0].rate.rate().bytes_per_s, 4'096'000, 50'000);
+  EXPECT_NEAR(world.state->tiers[0].rate.measured().bytes_per_s, 4'096'000, 50'000);
   EXPECT_EQ(world.state->inflight_bytes, 0u);
   EXPECT_EQ(world.state->tiers[0].reading_bytes, 0u);
 }
@@ -120,7 +120,7 @@ TEST(CacheState, MemoryOfAnAbandonedBatchIsHeldUntilItComesBack) {
 TEST(CacheState, TheStallWindowIsAtLeastTheConfiguredTimeAndTwoSegments) {
   StateWorld world({});
   EXPECT_EQ(world.state->stall_window_us(0), 200'000);
-  world.state->tiers[0].rate.observe_bytes(4096, 1'000'000);
+  world.state->tiers[0].rate.observe_bytes(4096, 1'000'000, world.state->now_us);
   EXPECT_NEAR(static_cast<double>(world.state->stall_window_us(0)), 2'000'000, 1000);
 }
 
