@@ -6,7 +6,7 @@ from conftest import blocks, wait_for
 
 PROMPT = "".join(f"{i} cairns, " for i in range(300))
 SMALL = ["--device-kv-bytes", "16MiB", "--ram-bytes", 0, "--load-policy", "always"]
-STALL_S = 0.2  # load_stall_ms, lookup and then load
+STALL_MS = 200  # lookup, and then load
 
 
 @pytest.fixture
@@ -31,12 +31,12 @@ def test_a_store_that_hangs_delays_a_request_by_two_stalls(serve, small_model, r
     wait_for(lambda: len(blocks(store)) >= usage["prompt_tokens"] // 256)
     first.stop()
 
-    hanging = serve(small_model, *SMALL, "--store", f"file://{store}?latency_us=30000000")
+    hanging = serve(small_model, *SMALL, "--load-stall-ms", STALL_MS, "--store", f"file://{store}?latency_us=30000000")
     reply, seconds = timed(hanging)
     assert reply["choices"][0]["text"] == right
     assert reply["usage"]["prompt_tokens_details"]["cached_tokens"] == 0
     _, warm = timed(hanging)  # now the device has it: what all the rest costs
-    assert seconds < warm + 2 * STALL_S + 5, "a request waited for a store that hangs for 30 s"
+    assert seconds < warm + 2 * STALL_MS / 1000 + 5, "a request waited for a store that hangs for 30 s"
     hanging.stop()  # within drain_ms, although batches are under way
 
 

@@ -6,8 +6,7 @@ import os
 import pytest
 from conftest import blocks, cairn, wait_for
 
-# Loads whatever is there, also on a machine that is busy elsewhere.
-PATIENT = ["--load-policy", "always", "--load-stall-ms", 10_000, "--device-kv-bytes", "16MiB"]
+SMALL = ["--load-policy", "always", "--device-kv-bytes", "16MiB"]
 LONG = "a prompt that is long enough for several chunks of sixty-four tokens each, said again and again. " * 12
 
 
@@ -43,14 +42,14 @@ def test_a_shared_directory_is_found_by_the_next_instance(serve, small_model, lm
     config = lmcache(f"chunk_size: 64\nlocal_cpu: False\nmax_local_cpu_size: 5\nremote_url: fs://ignored:0{tmp_path}/kv\n"
                      "save_decode_cache: False\n")
     (tmp_path / "kv").mkdir()
-    first = serve(small_model, *PATIENT, "--config", config, name="first")
+    first = serve(small_model, *SMALL, "--config", config, name="first")
     assert first.complete(LONG)["usage"]["prompt_tokens"] > 128
     wait_for(lambda: len(blocks(tmp_path / "kv")) >= 2)
     first.stop()
     log = first.log.read_text()
     assert "KV tiers: device" in log and "ram " not in log.split("KV tiers:")[1].split("\n")[0], log
     assert f"{config}:3 max_local_cpu_size: without effect" in log
-    second = serve(small_model, *PATIENT, name="second", env={"LMCACHE_CONFIG_FILE": str(config)})
+    second = serve(small_model, *SMALL, name="second", env={"LMCACHE_CONFIG_FILE": str(config)})
     assert second.complete(LONG)["usage"]["prompt_tokens_details"]["cached_tokens"] >= 128
 
 
@@ -60,7 +59,7 @@ def test_a_local_disk_and_variables(serve, small_model, tmp_path):
     environment = {"LMCACHE_USE_EXPERIMENTAL": "True", "LMCACHE_CHUNK_SIZE": "64", "LMCACHE_LOCAL_CPU": "True",
                    "LMCACHE_MAX_LOCAL_CPU_SIZE": "0.0625", "LMCACHE_LOCAL_DISK": f"file://{disk}/",
                    "LMCACHE_MAX_LOCAL_DISK_SIZE": "1Gi"}
-    instance = serve(small_model, *PATIENT, env=environment)
+    instance = serve(small_model, *SMALL, env=environment)
     instance.complete(LONG)
     wait_for(lambda: len(blocks(disk)) >= 2)
     instance.stop()
