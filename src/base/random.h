@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 namespace cairn {
 
@@ -29,5 +30,7 @@ class Random {
 
 // Fills `bytes` from the kernel's generator; never fails (the process ends if the kernel refuses).
 void random_bytes(std::span<std::uint8_t> bytes);
+std::string random_hex(std::size_t bytes);  // so many of them, as lower-case hex: for names that must not meet
+std::uint64_t random_u64();
 
 }  // namespace cairn

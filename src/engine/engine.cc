@@ -69,10 +69,7 @@ Result<RequestId> Engine::start(Request request, TokenSink& sink) {
   arrival.at_us = clock_.now_us();
   const auto room = limits_.context_tokens_max - static_cast<std::uint32_t>(arrival.request.prompt.size());
   arrival.request.output_tokens_max = std::min(arrival.request.output_tokens_max, room);
-  arrival.seed = arrival.request.sampling.seed;
-  if (!arrival.request.sampling.has_seed) {
-    random_bytes({reinterpret_cast<std::uint8_t*>(&arrival.seed), sizeof arrival.seed});
-  }
+  arrival.seed = arrival.request.sampling.has_seed ? arrival.request.sampling.seed : random_u64();
   return inbox_.post(std::move(arrival));
 }
 

@@ -1,9 +1,7 @@
 #include "http/refusal.h"
 
 #include <algorithm>
-#include <array>
 
-#include "base/digest.h"
 #include "base/random.h"
 
 namespace cairn {
@@ -20,11 +18,7 @@ bool is_echoable(std::string_view id) {
 
 }  // namespace
 
-std::string random_name(const char* prefix) {
-  std::array<std::uint8_t, 16> bytes;
-  random_bytes(bytes);
-  return prefix + to_hex(bytes.data(), bytes.size());
-}
+std::string random_name(const char* prefix) { return prefix + random_hex(16); }
 
 void name_request(HttpRequest& head) {
   if (!is_echoable(head.request_id)) head.request_id = random_name("req-");

@@ -13,7 +13,6 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "base/digest.h"
 #include "base/random.h"
 
 #ifndef FUSE_SUPER_MAGIC
@@ -100,11 +99,7 @@ const char* known_file_system(std::int64_t magic) {
   }
 }
 
-std::string probe_name() {
-  std::array<std::uint8_t, 8> random{};
-  random_bytes(random);
-  return ".probe." + to_hex(random.data(), random.size());
-}
+std::string probe_name() { return ".probe." + random_hex(8); }
 
 int same_file(FileCalls& calls, int directory, const char* a, const char* b) {
   FileStat first, second;

@@ -92,9 +92,7 @@ void write_cache(const std::filesystem::path& path, const StampedDigests& known)
   const std::string text = body.str();
   std::error_code ignored;
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), ignored);
-  std::array<std::uint8_t, 8> random;
-  random_bytes(random);
-  const std::filesystem::path temporary = path.string() + "." + to_hex(random.data(), random.size()) + ".tmp";
+  const std::filesystem::path temporary = path.string() + "." + random_hex(8) + ".tmp";
   if (write_text_file(temporary, text + to_hex(sha256(text)) + "\n")) std::filesystem::rename(temporary, path, ignored);
   std::filesystem::remove(temporary, ignored);
 }

@@ -6,14 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
 #include <system_error>
 #include <vector>
 
-#include "base/digest.h"
 #include "base/random.h"
 
 namespace cairn {
@@ -212,10 +210,8 @@ Result<StagedDirectory> StagedDirectory::create(const std::filesystem::path& tar
   std::filesystem::create_directories(whole.parent_path(), error);
   remove_abandoned(whole);
   for (int attempt = 0; attempt < kStagingAttempts; ++attempt) {
-    std::array<std::uint8_t, kStagingRandomBytes> random;
-    random_bytes(random);
     std::filesystem::path staging =
-        whole.parent_path() / (staging_prefix(whole) + to_hex(random.data(), random.size()) + kStagingSuffix);
+        whole.parent_path() / (staging_prefix(whole) + random_hex(kStagingRandomBytes) + kStagingSuffix);
     if (::mkdir(staging.c_str(), 0755) != 0) return failed("cannot create", staging);
     // Another process may take a directory that is not locked yet for an abandoned one: then there is a next name.
     if (const int lock = lock_directory(staging); lock != kTaken)

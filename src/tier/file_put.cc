@@ -1,7 +1,6 @@
 // Writing a block: a temporary file in the block's own directory, then its name, given once and never replaced.
 #include <fcntl.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -11,12 +10,6 @@
 
 namespace cairn {
 namespace {
-
-std::uint64_t random_u64() {
-  std::array<std::uint8_t, 8> bytes{};
-  random_bytes(bytes);
-  return load_le<std::uint64_t>(bytes.data());
-}
 
 bool is_whole(const FileStat& found, std::uint64_t file_bytes) { return found.regular && found.bytes == file_bytes; }
 

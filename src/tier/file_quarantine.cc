@@ -1,7 +1,6 @@
 // Putting damage away, counting what is there and sweeping what writers left behind when they died.
 #include <fcntl.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <limits>
@@ -25,10 +24,7 @@ std::string fan_name(std::uint32_t fan) {
 }
 
 std::string quarantined_name(const KvBlockId& id) {
-  std::array<std::uint8_t, 8> random{};
-  random_bytes(random);
-  return to_hex(id.chunk.key.digest) + "." + std::to_string(id.shard) + "." + to_hex(random.data(), random.size()) +
-         ".bad";
+  return to_hex(id.chunk.key.digest) + "." + std::to_string(id.shard) + "." + random_hex(8) + ".bad";
 }
 
 OwnedFile open_quarantine(FileState& state) {

@@ -3,13 +3,11 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <filesystem>
 #include <optional>
 #include <vector>
 
-#include "base/digest.h"
 #include "base/random.h"
 #include "kv/manifest.h"
 #include "kv/store_path.h"
@@ -67,9 +65,7 @@ Result<std::optional<Manifest>> read_manifest(FileCalls& calls, int root, const 
 // 0, -EEXIST or -errno.
 int publish_manifest(FileCalls& calls, int directory, PublishMethod method, const FileTierConfig& config,
                      const std::string& text) {
-  std::array<std::uint8_t, 8> random{};
-  random_bytes(random);
-  const std::string temporary = ".manifest." + to_hex(random.data(), random.size()) + ".tmp";
+  const std::string temporary = ".manifest." + random_hex(8) + ".tmp";
   const std::uint32_t mode = *parse_mode(config.file_mode);
   OwnedFile file(calls, calls.open_beneath(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL, mode));
   if (!file.open()) return file.get();
@@ -126,9 +122,7 @@ Result<OwnManifest> check_own_manifest(FileCalls& calls, int root, const StorePa
 // carry the store root, and no block is used without its header. The damaged file is kept for people.
 Result<void> move_damaged_manifest(FileCalls& calls, int directory, const StorePath& path, const FileTierConfig& config,
                                    Log& log) {
-  std::array<std::uint8_t, 8> random{};
-  random_bytes(random);
-  const std::string name(kManifestName), aside = name + "." + to_hex(random.data(), random.size()) + ".bad";
+  const std::string name(kManifestName), aside = name + "." + random_hex(8) + ".bad";
   const int moved = calls.move(directory, name.c_str(), directory, aside.c_str());
   if (moved < 0 && moved != -ENOENT) {  // gone: another instance was first
     return unavailable(absolute(config, path.manifest()) + " is damaged and cannot be moved: " + reason(moved) +

@@ -7,7 +7,6 @@
 #include <charconv>
 #include <string_view>
 
-#include "base/digest.h"
 #include "base/random.h"
 #include "io/file.h"
 
@@ -38,9 +37,7 @@ std::optional<std::uint64_t> read_usage(FileCalls& calls, int root, const std::s
 int write_usage(FileCalls& calls, int root, const std::string& directory, std::uint64_t bytes, unsigned mode) {
   const OwnedFile at(calls, calls.open_beneath(root, directory.c_str(), O_RDONLY | O_DIRECTORY, 0));
   if (!at.open()) return at.get();
-  std::array<std::uint8_t, 8> random{};
-  random_bytes(random);
-  const std::string temporary = kUsageTemporaryPrefix + to_hex(random.data(), random.size()) + ".tmp";
+  const std::string temporary = kUsageTemporaryPrefix + random_hex(8) + ".tmp";
   OwnedFile file(calls, calls.open_beneath(at.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL, mode));
   if (!file.open()) return file.get();
   std::string text = std::string(kMagic) + std::to_string(bytes) + "\n";

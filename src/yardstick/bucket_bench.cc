@@ -1,11 +1,9 @@
 #include "yardstick/bucket_bench.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 
 #include "base/bytes.h"
-#include "base/digest.h"
 #include "kv/header.h"
 #include "kv/store_path.h"
 #include "s3/connect.h"
@@ -38,9 +36,7 @@ class BucketBench {
  public:
   BucketBench(const BucketBenchOptions& options, const Clock& clock, Log& log) : clock_(clock), log_(log) {
     config_ = options.store;
-    std::array<std::uint8_t, 8> random{};
-    random_bytes(random);
-    config_.prefix += (config_.prefix.empty() ? "" : "/") + ("cairn-bench-" + to_hex(random.data(), random.size()));
+    config_.prefix += (config_.prefix.empty() ? "" : "/") + ("cairn-bench-" + random_hex(8));
   }
 
   Result<BucketBenchReport> run(const BucketBenchOptions& options, const std::function<void(const std::string&)>& say) {

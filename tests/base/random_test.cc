@@ -5,6 +5,7 @@
 
 #include <array>
 #include <set>
+#include <string>
 #include <vector>
 
 namespace cairn {
@@ -65,6 +66,18 @@ TEST(RandomBytes, FillEveryByteAndNeverRepeat) {
   for (const std::uint8_t byte : many) ++counts[byte];
   for (const int count : counts) EXPECT_NEAR(count, 390, 160);
   random_bytes({});
+}
+
+TEST(Random, HexNamesHaveTheirLengthAndDiffer) {
+  std::set<std::string> seen;
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = random_hex(8);
+    EXPECT_EQ(name.size(), 16u);
+    EXPECT_EQ(name.find_first_not_of("0123456789abcdef"), std::string::npos);
+    seen.insert(name);
+  }
+  EXPECT_EQ(seen.size(), 100u);
+  EXPECT_NE(random_u64(), random_u64());
 }
 
 }  // namespace
