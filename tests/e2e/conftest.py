@@ -1,4 +1,4 @@
-"""Starts real `cairn serve` processes on loopback for the end-to-end tests. CAIRN names the program."""
+"""Starts real `cairn serve` and `cairn route` processes on loopback for the end-to-end tests. CAIRN names the program."""
 import http.client
 import json
 import os
@@ -94,6 +94,53 @@ def serve(tmp_path):
     for instance in running:
         if instance.process.poll() is None:
             instance.kill()
+
+
+class Router:
+    """One `cairn route`; its fixture stops it and checks the exit status."""
+
+    def __init__(self, folder, *flags):
+        ready, self.log = folder / "route.ready", folder / "route.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([CAIRN, "route", "--listen", "127.0.0.1:0", "--ready-file", str(ready), *map(str, flags)],
+                                            stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + START_S
+        while not (ready.exists() and ready.read_text()):
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.02)
+        self.url = ready.read_text().strip()
+
+    def request(self, method, path, body=None):
+        url = urlparse(self.url)
+        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
+        connection.request(method, path, json.dumps(body) if body else None, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        try:
+            data = response.read()
+        except http.client.IncompleteRead as cut:
+            return response.status, cut.partial, False
+        finally:
+            connection.close()
+        return response.status, data, True
+
+    def metric(self, line):
+        return line in self.request("GET", "/metrics")[1].decode()
+
+
+@pytest.fixture
+def route(tmp_path):
+    """route(*flags) -> Router"""
+    running = []
+
+    def start(*flags):
+        running.append(Router(tmp_path, *flags))
+        return running[-1]
+
+    yield start
+    for router in running:
+        if router.process.poll() is None:
+            router.process.send_signal(signal.SIGTERM)
+            assert router.process.wait(STOP_S) == 0, router.log.read_text()
 
 
 def cairn(*arguments, **options):

@@ -1,63 +1,13 @@
 """Property: behind a router the instances are one server: what one computed is a hit whoever answers next, and an
 instance that dies costs no more than the answers it had begun."""
-import http.client
 import json
-import signal
 import socket
-import subprocess
 import threading
-import time
-from urllib.parse import urlparse
 
-import pytest
-from conftest import CAIRN, START_S, STOP_S, blocks, cairn, wait_for
+from conftest import blocks, cairn, wait_for
 
 PROMPT = "".join(f"{i} ways, " for i in range(300))
 FLAGS = ["--load-policy", "always", "--ram-bytes", 0, "--device-kv-bytes", "16MiB"]
-
-
-class Router:
-    def __init__(self, folder, *flags):
-        ready, self.log = folder / "route.ready", folder / "route.log"
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([CAIRN, "route", "--listen", "127.0.0.1:0", "--ready-file", str(ready), *map(str, flags)],
-                                            stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + START_S
-        while not (ready.exists() and ready.read_text()):
-            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.02)
-        self.url = ready.read_text().strip()
-
-    def request(self, method, path, body=None):
-        url = urlparse(self.url)
-        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
-        connection.request(method, path, json.dumps(body) if body else None, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        try:
-            data = response.read()
-        except http.client.IncompleteRead as cut:
-            return response.status, cut.partial, False
-        finally:
-            connection.close()
-        return response.status, data, True
-
-    def metric(self, line):
-        return line in self.request("GET", "/metrics")[1].decode()
-
-
-@pytest.fixture
-def route(tmp_path):
-    running = []
-
-    def start(*flags):
-        running.append(Router(tmp_path, *flags))
-        return running[-1]
-
-    yield start
-    for router in running:
-        if router.process.poll() is None:
-            router.process.send_signal(signal.SIGTERM)
-            assert router.process.wait(STOP_S) == 0, router.log.read_text()
 
 
 def test_round_robin_hits_through_the_shared_store(serve, route, small_model, tmp_path):
