@@ -4,14 +4,15 @@
 #include <array>
 #include <atomic>
 #include <charconv>
-#include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <deque>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
+#include "base/mutex.h"
 #include "base/random.h"
 #include "s3/concurrency.h"
 #include "s3/signer.h"
@@ -23,6 +24,7 @@ namespace {
 constexpr std::size_t kBodyMax = 1 << 20, kErrorBodyMax = 16 << 10;
 constexpr double kRetryTokensMax = 20, kRetryTokenGain = 0.1;  // a sick service gets one more request in ten, no more
 constexpr std::int64_t kSkewUs = 240'000'000;                  // of the clocks, before ours is no longer used
+constexpr const char* kTooLate = "the deadline passed before it was sent";
 
 bool is_data(S3Op op) { return op == S3Op::kGet || op == S3Op::kPut || op == S3Op::kPart; }
 
@@ -55,15 +57,15 @@ struct S3Client::State : public std::enable_shared_from_this<State> {
     std::uint32_t running = 0;
   };
 
-  State(const S3Config& with, const S3Address& where, const S3Deps& deps)
-      : config(with),
-        address(where),
+  State(S3Config with, const S3Deps& deps)
+      : config(std::move(with)),
+        address(config),
         clock(deps.clock),
         log(deps.log),
         metrics(deps.metrics),
         transport(*deps.transport),
         credentials(deps.credentials),
-        transfers(with.connections) {
+        transfers(config.connections) {
     for (std::size_t i = 0; i < ops.size(); ++i) {
       const Labels labels = {{"op", std::string(to_string(static_cast<S3Op>(i)))}};
       ops[i].retries = &metrics.counter("cairn_s3_retries_total", "Requests sent once more.", labels);
@@ -77,6 +79,7 @@ struct S3Client::State : public std::enable_shared_from_this<State> {
     limit->set(transfers.limit());
   }
 
+  std::shared_ptr<Call> call_of(S3RequestId id);  // null: it was answered
   void start(S3RequestId id);
   void pump(Lane& lane, std::uint32_t most);
   void pump_all();
@@ -95,7 +98,7 @@ struct S3Client::State : public std::enable_shared_from_this<State> {
   Metrics& metrics;
   Transport& transport;  // ends, and its thread with it, before what is on it
   const std::shared_ptr<CredentialKeeper> credentials;
-  std::array<OpMetrics, 9> ops;
+  std::array<OpMetrics, kS3Ops> ops;
   Gauge *in_flight, *limit;
 
   Mutex mutex;
@@ -108,6 +111,7 @@ struct S3Client::State : public std::enable_shared_from_this<State> {
   Lane data, small;
   Concurrency transfers;
   double retry_tokens = kRetryTokensMax;
+  Random jitter{random_u64()};
   std::int64_t skew_us = 0;  // added to our clock
 };
 
@@ -153,13 +157,16 @@ struct S3Client::State::Attempt final : public Exchange, public ResponseSink {
   bool good = false, too_long = false;
 };
 
+std::shared_ptr<S3Client::State::Call> S3Client::State::call_of(S3RequestId id) {
+  MutexLock lock(mutex);
+  const auto found = calls.find(id);
+  return found == calls.end() ? nullptr : found->second;
+}
+
 void S3Client::State::start(S3RequestId id) {
-  {
-    MutexLock lock(mutex);
-    if (!calls.contains(id)) return;
-    const auto& call = calls.at(id);
-    call->lane_in(*this).waiting.push_back(id);
-  }
+  const std::shared_ptr<Call> call = call_of(id);
+  if (!call) return;
+  call->lane_in(*this).waiting.push_back(id);
   pump_all();
 }
 
@@ -175,14 +182,8 @@ void S3Client::State::pump_all() {
 
 void S3Client::State::pump(Lane& lane, std::uint32_t most) {
   while (lane.running < most && !lane.waiting.empty()) {
-    const S3RequestId id = lane.waiting.front();
+    const std::shared_ptr<Call> call = call_of(lane.waiting.front());
     lane.waiting.pop_front();
-    std::shared_ptr<Call> call;
-    {
-      MutexLock lock(mutex);
-      const auto found = calls.find(id);
-      if (found != calls.end()) call = found->second;
-    }
     if (!call) continue;  // cancelled meanwhile
     ++lane.running;
     send(call);
@@ -193,12 +194,9 @@ void S3Client::State::send(const std::shared_ptr<Call>& call) {
   const S3Request& request = call->request;
   const auto give_up = [&](S3Verdict verdict, std::string detail) {
     --call->lane_in(*this).running;
-    S3Answer answer_now;
-    answer_now.verdict = verdict;
-    answer_now.detail = std::move(detail);
-    answer(call, std::move(answer_now));
+    answer(call, unanswered(verdict, std::move(detail)));
   };
-  if (clock.passed(request.deadline)) return give_up(S3Verdict::kTimeout, "the deadline passed before it was sent");
+  if (clock.passed(request.deadline)) return give_up(S3Verdict::kTimeout, kTooLate);
   if (request.sink && !request.sink->begin()) return give_up(S3Verdict::kCancelled, "given up");
   const Result<Credentials> by = credentials->current();
   if (!by) return give_up(S3Verdict::kDenied, by.error().detail);
@@ -310,7 +308,7 @@ bool S3Client::State::retry(const std::shared_ptr<Call>& call, const S3Answer& w
   if (call->cancelled || call->attempts >= config.attempts_max) return false;
   std::int64_t wait_us = 0;
   // The answer to a HEAD has no document: its status and date have to do.
-  const bool bare = call->request.op == S3Op::kHead && was.code.empty() && !call->cancelled;
+  const bool bare = call->request.op == S3Op::kHead && was.code.empty();
   const std::int64_t theirs_us = parse_date_us(was.head.date), ours_us = clock.unix_time_us();
   const bool off = theirs_us != 0 && std::abs(theirs_us - (ours_us + skew_us)) > kSkewUs;
   if ((names_wrong_clock(was.code) || (bare && was.head.status == 403)) && off && !call->reset_clock) {
@@ -328,11 +326,7 @@ bool S3Client::State::retry(const std::shared_ptr<Call>& call, const S3Answer& w
   } else if (worth_a_retry(was.verdict)) {
     if (retry_tokens < 1) return false;
     retry_tokens -= 1;
-    std::array<std::uint8_t, 8> random{};
-    random_bytes(random);
-    std::uint32_t draw = 0;
-    for (int i = 0; i < 4; ++i) draw = draw << 8 | random[static_cast<std::size_t>(i)];
-    wait_us = backoff_us(call->attempts + 1, std::int64_t{config.backoff_ms} * 1000, draw / 4294967296.0,
+    wait_us = backoff_us(call->attempts + 1, std::int64_t{config.backoff_ms} * 1000, jitter.uniform(),
                          parse_seconds_us(was.head.retry_after));
   } else {
     return false;
@@ -367,43 +361,26 @@ void S3Client::State::answer(const std::shared_ptr<Call>& call, S3Answer answer_
 }
 
 void S3Client::State::cancel(S3RequestId id) {
-  std::shared_ptr<Call> call;
-  {
-    MutexLock lock(mutex);
-    const auto found = calls.find(id);
-    if (found == calls.end()) return;
-    call = found->second;
-  }
+  const std::shared_ptr<Call> call = call_of(id);
+  if (!call) return;
   call->cancelled = true;
   if (call->attempt) return transport.cancel(call->attempt);
-  S3Answer cancelled;  // it waits in a lane or for its next try
-  cancelled.verdict = S3Verdict::kCancelled;
-  cancelled.detail = "cancelled";
-  answer(call, std::move(cancelled));
+  answer(call, unanswered(S3Verdict::kCancelled, "cancelled"));  // it waits in a lane or for its next try
 }
 
 // It may wait for its turn, or for its next try, longer than it has time. On the wire the transport watches the time.
 void S3Client::State::expire(S3RequestId id) {
-  std::shared_ptr<Call> call;
-  {
-    MutexLock lock(mutex);
-    const auto found = calls.find(id);
-    if (found == calls.end() || found->second->attempt) return;
-    call = found->second;
-  }
-  S3Answer late;
-  late.verdict = S3Verdict::kTimeout;
-  late.detail = "the deadline passed before it was sent";
-  answer(call, std::move(late));
+  const std::shared_ptr<Call> call = call_of(id);
+  if (call && !call->attempt) answer(call, unanswered(S3Verdict::kTimeout, kTooLate));
 }
 
 S3Client::S3Client(S3Config config, const S3Deps& deps)
-    : config_(std::move(config)),
-      address_(config_),
-      transport_(deps.transport),
-      state_(std::make_shared<State>(config_, address_, deps)) {}
+    : transport_(deps.transport), state_(std::make_shared<State>(std::move(config), deps)) {}
 
 S3Client::~S3Client() { drain(0); }
+
+const S3Config& S3Client::config() const { return state_->config; }
+const S3Address& S3Client::address() const { return state_->address; }
 
 void S3Client::drain(std::int64_t patience_us) {
   std::vector<S3RequestId> late;
@@ -444,10 +421,10 @@ Transport::Timer S3Client::later(Deadline at, S3RequestId id, void (State::*work
 }
 
 std::string S3Client::complaint(const S3Answer& answer) const {
-  const std::string endpoint = config_.endpoint.empty() ? "Amazon S3" : config_.endpoint;
-  if (answer.head.status == 0) return "bucket '" + config_.bucket + "' at " + endpoint + ": " + answer.detail;
-  return advice(
-      {answer.head.status, answer.code, answer.message, answer.region, endpoint, config_.bucket, config_.region});
+  const S3Config& ours = config();
+  const std::string endpoint = ours.endpoint.empty() ? "Amazon S3" : ours.endpoint;
+  if (answer.head.status == 0) return "bucket '" + ours.bucket + "' at " + endpoint + ": " + answer.detail;
+  return advice({answer.head.status, answer.code, answer.message, answer.region, endpoint, ours.bucket, ours.region});
 }
 
 S3Answer S3Client::ask(S3Request request) {

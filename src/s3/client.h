@@ -3,10 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "base/clock.h"
 #include "s3/address.h"
@@ -37,8 +35,8 @@ class S3Client {
 
   S3RequestId submit(S3Request request);
   void cancel(S3RequestId id);  // `done` comes soon, once; nothing when it was called
-  const S3Config& config() const { return config_; }
-  const S3Address& address() const { return address_; }
+  const S3Config& config() const;
+  const S3Address& address() const;
   std::string complaint(const S3Answer& answer) const;  // advice() of it
 
   // Blocks; at start and in tools.
@@ -50,8 +48,6 @@ class S3Client {
  private:
   struct State;
   Transport::Timer later(Deadline at, S3RequestId id, void (State::*work)(S3RequestId));
-  const S3Config config_;
-  const S3Address address_;
   const std::shared_ptr<Transport> transport_;
   const std::shared_ptr<State> state_;
 };

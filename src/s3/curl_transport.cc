@@ -3,8 +3,8 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
-#include <cstring>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -75,8 +75,6 @@ void take_header(Flight& flight, std::string_view name, std::string_view value) 
     head.retry_after = value;
   } else if (equals(name, "date")) {
     head.date = value;
-  } else if (equals(name, "content-type")) {
-    head.content_type = value;
   } else if (equals(name, "x-amz-bucket-region")) {
     head.region = value;
   }

@@ -1,6 +1,8 @@
 #include "s3/request.h"
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace cairn {
 
@@ -8,6 +10,7 @@ HttpMethod method_of(S3Op op) {
   switch (op) {
     case S3Op::kGet:
     case S3Op::kList:
+    case S3Op::kListUploads:
       return HttpMethod::kGet;
     case S3Op::kHead:
       return HttpMethod::kHead;
@@ -19,15 +22,30 @@ HttpMethod method_of(S3Op op) {
       return HttpMethod::kDelete;
     case S3Op::kCreateUpload:
     case S3Op::kCompleteUpload:
+    case S3Op::kDeleteMany:
       return HttpMethod::kPost;
   }
   return HttpMethod::kGet;
 }
 
 std::string_view to_string(S3Op op) {
-  constexpr std::array<std::string_view, 9> kNames = {
-      "get", "put", "part", "head", "delete", "list", "create_upload", "complete_upload", "abort_upload"};
+  constexpr std::array<std::string_view, kS3Ops> kNames = {
+      "get",          "put",         "part",        "head", "delete", "list", "create_upload", "complete_upload",
+      "abort_upload", "delete_many", "list_uploads"};
   return kNames[static_cast<std::size_t>(op)];
+}
+
+S3Answer unanswered(S3Verdict verdict, std::string detail) {
+  S3Answer answer;
+  answer.verdict = verdict;
+  answer.detail = std::move(detail);
+  return answer;
+}
+
+std::size_t TextBody::read(std::uint64_t offset, std::span<std::byte> into) {
+  const std::size_t taken = std::min<std::size_t>(into.size(), text_.size() - offset);
+  std::memcpy(into.data(), text_.data() + offset, taken);
+  return taken;
 }
 
 HttpHeaders object_headers(const S3Config& config, std::string_view crc32c) {

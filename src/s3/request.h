@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "s3/config.h"
@@ -24,7 +26,10 @@ enum class S3Op : std::uint8_t {
   kCreateUpload,
   kCompleteUpload,
   kAbortUpload,
+  kDeleteMany,
+  kListUploads,
 };
+inline constexpr std::size_t kS3Ops = 11;
 std::string_view to_string(S3Op op);
 HttpMethod method_of(S3Op op);
 
@@ -35,6 +40,7 @@ struct S3Answer {
   std::string body;                   // of requests without a sink, at most 1 MiB
   std::string detail;                 // one line for people; empty when done
 };
+S3Answer unanswered(S3Verdict verdict, std::string detail);  // without a response of the service
 
 // Takes the body of a good response (2xx). `begin` before each try, the first included: what came before is void;
 // false: give up. The others as in transport.h.
@@ -54,6 +60,16 @@ struct S3Request {
   Deadline deadline;
   std::function<void()> sent;          // each time it leaves our queue, on the transport's thread; may be empty
   std::function<void(S3Answer)> done;  // once, there too
+};
+
+class TextBody final : public BodySource {
+ public:
+  explicit TextBody(std::string text) : text_(std::move(text)) {}
+  std::uint64_t size() const override { return text_.size(); }
+  std::size_t read(std::uint64_t offset, std::span<std::byte> into) override;
+
+ private:
+  const std::string text_;
 };
 
 // What each new object is sent with: type, storage class, the service's own encryption, and the checksum of its bytes.

@@ -35,7 +35,7 @@ class BodySource {
 struct ResponseHead {
   int status = 0;
   std::optional<std::uint64_t> content_length;
-  std::string etag, content_range, retry_after, date, content_type, region;  // empty: not there
+  std::string etag, content_range, retry_after, date, region;  // empty: not there
 };
 
 // Takes a response. False: enough, break the connection off (the exchange then ends as kCancelled).

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "tier/file_accounts.h"
 #include "tier/file_config.h"
 #include "tier/file_store.h"
+#include "tier/per_minute.h"
 #include "tier/put_voice.h"
 
 namespace cairn {
@@ -77,9 +77,8 @@ struct FileState {
   };
   mutable Mutex mutex_;
   std::vector<Call> calls_under_way_ CAIRN_GUARDED_BY(mutex_);
-  std::deque<std::int64_t> quarantines_us_ CAIRN_GUARDED_BY(mutex_);
-  PutVoice put_voice_ CAIRN_GUARDED_BY(mutex_);
-  std::atomic<bool> puts_fail_{false};  // the voice wants to hear of a success
+  PerMinute quarantines_;
+  PutVoice put_voice_;
 };
 
 std::uint32_t fan_of(const KvBlockId& id);  // the fan-out directory as a number below 4096

@@ -14,7 +14,6 @@
 namespace cairn {
 namespace {
 
-constexpr std::int64_t kMinuteUs = 60'000'000;
 constexpr std::int64_t kScanPauseUs = 20'000;
 
 }  // namespace
@@ -31,7 +30,8 @@ FileState::FileState(const FileTierConfig& with, OpenedStore store, BlockLayout 
       mount(store.mount),
       read_only(store.read_only),
       accounts(layout.cells()),
-      ways_synced(std::size_t{layout.cells()} * FileAccounts::kFanOut) {
+      ways_synced(std::size_t{layout.cells()} * FileAccounts::kFanOut),
+      quarantines_(with.quarantines_per_minute_max) {
   file_mode = *parse_mode(with.file_mode);
   dir_mode = *parse_mode(with.dir_mode);
   if (with.durability == "data") durability = Durability::kData;
@@ -65,41 +65,18 @@ void FileState::note_way_synced(const KvBlockId& id) {
 }
 
 void FileState::put_failed(const char* why) {
-  puts_fail_.store(true);
-  bool say = false;
-  {
-    MutexLock lock(mutex_);
-    say = put_voice_.failed(clock.now_us());
-  }
-  if (say) log.warn("tier.file.put_failed", {{"error", why}, {"path", config.path}});
+  if (put_voice_.failed(clock.now_us())) log.warn("tier.file.put_failed", {{"error", why}, {"path", config.path}});
 }
 
 void FileState::put_worked() {
-  if (!puts_fail_.load(std::memory_order_relaxed) || !puts_fail_.exchange(false)) return;
-  std::optional<std::uint64_t> failed;
-  {
-    MutexLock lock(mutex_);
-    failed = put_voice_.worked();
+  if (const auto failed = put_voice_.worked()) {
+    log.warn("tier.file.put_recovered", {{"path", config.path}, {"failed_puts", *failed}});
   }
-  if (failed) log.warn("tier.file.put_recovered", {{"path", config.path}, {"failed_puts", *failed}});
 }
 
 bool FileState::may_quarantine() {
-  bool first_refused = false;
-  {
-    MutexLock lock(mutex_);
-    const std::int64_t now_us = clock.now_us();
-    while (!quarantines_us_.empty() && quarantines_us_.front() <= now_us - kMinuteUs) quarantines_us_.pop_front();
-    if (quarantines_us_.size() < config.quarantines_per_minute_max) {
-      quarantines_us_.push_back(now_us);
-      return true;
-    }
-    first_refused = true;
-  }
-  if (first_refused) {
-    log.warn("tier.file.quarantine_stopped",
-             {{"per_minute", config.quarantines_per_minute_max}, {"path", config.path}});
-  }
+  if (quarantines_.take(clock.now_us())) return true;
+  log.warn("tier.file.quarantine_stopped", {{"per_minute", config.quarantines_per_minute_max}, {"path", config.path}});
   return false;
 }
 

@@ -22,12 +22,13 @@ class KnownKeys {
     if (same(there, id)) slot(id).compare_exchange_strong(there, 0);
   }
   // Seen within the last `fresh_us`; what others removed since is not known.
-  bool has(const KvBlockId& id, std::int64_t now_us, std::int64_t fresh_us = kForEver) const {
+  bool has(const KvBlockId& id, std::int64_t now_us, std::int64_t fresh_us) const {
     const std::uint64_t there = slot(id).load();
-    if (!same(there, id)) return false;
-    return fresh_us == kForEver || ((minute(now_us) - there) & kMinutes) <= minute(fresh_us);
+    return same(there, id) && ((minute(now_us) - there) & kMinutes) <= minute(fresh_us);
   }
-  static constexpr std::int64_t kForEver = INT64_MAX;
+  // Of a set that does not age.
+  void add(const KvBlockId& id) { add(id, 0); }
+  bool has(const KvBlockId& id) const { return same(slot(id).load(), id); }
 
  private:
   static constexpr std::uint64_t kMinutes = 0xffff;

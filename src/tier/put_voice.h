@@ -1,9 +1,12 @@
 // What a store's puts say in the log: the first that fails, and the first that works again. A store that changes its
-// mind more often says so once a minute. One thread.
+// mind more often says so once a minute. Any thread; `worked` costs a load while nothing fails.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
+
+#include "base/mutex.h"
 
 namespace cairn {
 
@@ -15,9 +18,11 @@ class PutVoice {
   std::optional<std::uint64_t> worked();  // puts that failed meanwhile, when their failing was said
 
  private:
-  bool said_ = false, ever_ = false;
-  std::int64_t said_us_ = 0;
-  std::uint64_t failed_ = 0;
+  Mutex mutex_;
+  std::atomic<bool> said_{false};  // changed under the lock
+  bool ever_ CAIRN_GUARDED_BY(mutex_) = false;
+  std::int64_t said_us_ CAIRN_GUARDED_BY(mutex_) = 0;
+  std::uint64_t failed_ CAIRN_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace cairn

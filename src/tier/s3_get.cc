@@ -41,6 +41,8 @@ class BlockFetch : public std::enable_shared_from_this<BlockFetch> {
         run_(std::move(run)),
         row_(row),
         wanted_(state_->header_of(run_->id(row))),
+        per_part_(std::max<std::uint64_t>(1, state_->client->config().part_bytes / wanted_.segment_size()) *
+                  wanted_.segment_size()),
         memory_(run_->memory(row)),
         told_(wanted_.segments, false) {}
 
@@ -70,6 +72,7 @@ class BlockFetch : public std::enable_shared_from_this<BlockFetch> {
   const std::shared_ptr<BatchRun> run_;
   const std::size_t row_;
   const BlockHeader wanted_;
+  const std::uint64_t per_part_;  // payload bytes of a range: whole segments
   const std::span<const MemoryRef> memory_;
 
   // Of one attempt.
@@ -99,7 +102,6 @@ class BlockFetch::Part final : public S3Sink {
     at_ = begin_;
     stream_.finish();
     fetch_->forget_range(begin_, end_);
-    fetch_->run_->report_started(fetch_->row_);
     return fetch_->run_->open(fetch_->row_) && fetch_->end_ == End::kNone;
   }
 
@@ -192,32 +194,26 @@ void BlockFetch::attempt(bool whole) {
   verified_.assign(wanted_.segments, false);
   rest_requested_ = whole;
   end_ = End::kNone;
-  const std::uint64_t size = wanted_.segment_size();
-  const std::uint64_t per_part = std::max<std::uint64_t>(1, state_->client->config().part_bytes / size) * size;
-  request(0, whole ? wanted_.file_bytes() : std::min(wanted_.file_bytes(), kHeaderBytes + per_part));
+  request(0, whole ? wanted_.file_bytes() : std::min(wanted_.file_bytes(), kHeaderBytes + per_part_));
 }
 
 void BlockFetch::request_rest() {
   if (std::exchange(rest_requested_, true)) return;
-  const std::uint64_t size = wanted_.segment_size();
-  const std::uint64_t per_part = std::max<std::uint64_t>(1, state_->client->config().part_bytes / size) * size;
-  for (std::uint64_t begin = kHeaderBytes + per_part; begin < wanted_.file_bytes(); begin += per_part) {
-    request(begin, std::min(begin + per_part, wanted_.file_bytes()));
+  for (std::uint64_t begin = kHeaderBytes + per_part_; begin < wanted_.file_bytes(); begin += per_part_) {
+    request(begin, std::min(begin + per_part_, wanted_.file_bytes()));
   }
 }
 
 // No range splits a segment. The second time the whole object is asked for without one: some services mix versions.
 void BlockFetch::request(std::uint64_t begin, std::uint64_t end) {
-  S3Request request;
-  request.op = S3Op::kGet;
-  request.key = state_->path.block(run_->id(row_));
+  S3Request request = state_->request(S3Op::kGet, run_->id(row_));
   if (!again_) request.headers.emplace_back("range", "bytes=" + std::to_string(begin) + "-" + std::to_string(end - 1));
   if (begin > 0 && !etag_.empty() && !etag_.starts_with("W/")) request.headers.emplace_back("if-match", etag_);
   auto part = std::make_shared<Part>(shared_from_this(), begin, end);
   request.sink = part;
   request.done = [self = shared_from_this(), part](S3Answer answer) { self->part_ended(*part, std::move(answer)); };
   ++running_;
-  state_->submit(run_, std::move(request));
+  state_->submit(run_, row_, std::move(request));
 }
 
 bool BlockFetch::take_header() {
@@ -311,13 +307,8 @@ void BlockFetch::finish_answer() {
       state_->say_denied(answer_);
       run_->finish(row_, Outcome::kMiss, state_->reason_of_denial());
       return;
-    case S3Verdict::kTimeout:
-      run_->note_error({ErrorCode::kTimeout, answer_.detail});
-      run_->finish(row_, Outcome::kFailed, MissReason::kTimeout);
-      return;
     default:
-      run_->note_error(unavailable(state_->client->complaint(answer_)));
-      run_->finish(row_, Outcome::kFailed, MissReason::kFailed);
+      state_->fail(*run_, row_, answer_);
       return;
   }
 }
@@ -331,7 +322,7 @@ void BlockFetch::finish_bad() {
     return;
   }
   state_->counters.corrupt.fetch_add(1);
-  state_->damaged.add(id, 0);  // until it is replaced, nobody reads it again
+  state_->damaged.add(id);  // until it is replaced, nobody reads it again
   const bool erase = state_->may_erase();
   state_->log.warn("tier.s3.corrupt", {{"why", to_string(verdict_)},
                                        {"key", to_hex(id.chunk.key.digest)},
@@ -342,9 +333,7 @@ void BlockFetch::finish_bad() {
     run_->finish(row_, Outcome::kCorrupt, MissReason::kCorrupt);
     return;
   }
-  S3Request request;
-  request.op = S3Op::kDelete;
-  request.key = state_->path.block(id);
+  S3Request request = state_->request(S3Op::kDelete, id);
   request.done = [self = shared_from_this(), id](const S3Answer& answer) {
     if (answer.verdict == S3Verdict::kDone || answer.verdict == S3Verdict::kMissing) {
       self->state_->counters.erased.fetch_add(1);
@@ -352,7 +341,7 @@ void BlockFetch::finish_bad() {
     }
     self->run_->finish(self->row_, Outcome::kCorrupt, MissReason::kCorrupt);
   };
-  state_->submit(run_, std::move(request));
+  state_->submit(run_, row_, std::move(request));
 }
 
 }  // namespace
@@ -363,7 +352,7 @@ void s3_get(const std::shared_ptr<S3State>& state, const std::shared_ptr<BatchRu
     run->finish(row, Outcome::kMiss, MissReason::kForeign);
     return;
   }
-  if (state->damaged.has(id, 0)) {
+  if (state->damaged.has(id)) {
     run->finish(row, Outcome::kMiss, MissReason::kCorrupt);
     return;
   }

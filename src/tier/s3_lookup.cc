@@ -9,7 +9,7 @@ void s3_contains(const std::shared_ptr<S3State>& state, const std::shared_ptr<Ba
     run->finish(row, Outcome::kMiss, MissReason::kForeign);
     return;
   }
-  if (state->damaged.has(id, 0)) {
+  if (state->damaged.has(id)) {
     run->finish(row, Outcome::kMiss, MissReason::kCorrupt);
     return;
   }
@@ -18,9 +18,7 @@ void s3_contains(const std::shared_ptr<S3State>& state, const std::shared_ptr<Ba
     run->finish(row, Outcome::kDone);
     return;
   }
-  S3Request request;
-  request.op = S3Op::kHead;
-  request.key = state->path.block(id);
+  S3Request request = state->request(S3Op::kHead, id);
   request.done = [state, run, row](const S3Answer& answer) {
     if (!run->open(row)) return;
     switch (answer.verdict) {
@@ -40,18 +38,12 @@ void s3_contains(const std::shared_ptr<S3State>& state, const std::shared_ptr<Ba
         if (state->rights.list) state->say_denied(answer);
         run->finish(row, Outcome::kMiss, state->reason_of_denial());
         return;
-      case S3Verdict::kTimeout:
-        run->note_error({ErrorCode::kTimeout, answer.detail});
-        run->finish(row, Outcome::kFailed, MissReason::kTimeout);
-        return;
       default:
-        run->note_error(unavailable(state->client->complaint(answer)));
-        run->finish(row, Outcome::kFailed, MissReason::kFailed);
+        state->fail(*run, row, answer);
         return;
     }
   };
-  request.sent = [run, row] { run->report_started(row); };
-  state->submit(run, std::move(request));
+  state->submit(run, row, std::move(request));
 }
 
 void s3_erase(const std::shared_ptr<S3State>& state, const std::shared_ptr<BatchRun>& run, std::size_t row) {
@@ -66,9 +58,7 @@ void s3_erase(const std::shared_ptr<S3State>& state, const std::shared_ptr<Batch
   }
   state->present.remove(id);
   const auto erase = [state, run, row](std::uint64_t bytes) {
-    S3Request request;
-    request.op = S3Op::kDelete;
-    request.key = state->path.block(run->id(row));
+    S3Request request = state->request(S3Op::kDelete, run->id(row));
     request.done = [state, run, row, bytes](const S3Answer& answer) {
       if (answer.verdict == S3Verdict::kDone) {
         state->damaged.remove(run->id(row));
@@ -80,16 +70,12 @@ void s3_erase(const std::shared_ptr<S3State>& state, const std::shared_ptr<Batch
         state->say_denied(answer);
         run->finish(row, Outcome::kRefused, MissReason::kDenied);
       } else {
-        const bool late = answer.verdict == S3Verdict::kTimeout;
-        run->note_error({late ? ErrorCode::kTimeout : ErrorCode::kUnavailable, state->client->complaint(answer)});
-        run->finish(row, Outcome::kFailed, late ? MissReason::kTimeout : MissReason::kFailed);
+        state->fail(*run, row, answer);
       }
     };
-    state->submit(run, std::move(request));
+    state->submit(run, row, std::move(request));
   };
-  S3Request look;  // a removal says done for what was never there
-  look.op = S3Op::kHead;
-  look.key = state->path.block(id);
+  S3Request look = state->request(S3Op::kHead, id);  // a removal says done for what was never there
   look.done = [run, row, erase](const S3Answer& answer) {
     if (!run->open(row)) return;
     if (answer.verdict == S3Verdict::kMissing) {
@@ -98,8 +84,7 @@ void s3_erase(const std::shared_ptr<S3State>& state, const std::shared_ptr<Batch
     }
     erase(answer.head.content_length.value_or(0));
   };
-  look.sent = [run, row] { run->report_started(row); };
-  state->submit(run, std::move(look));
+  state->submit(run, row, std::move(look));
 }
 
 }  // namespace cairn

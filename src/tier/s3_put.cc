@@ -114,20 +114,6 @@ class RangeBody final : public BodySource {
   const std::uint64_t begin_, end_;
 };
 
-class TextBody final : public BodySource {
- public:
-  explicit TextBody(std::string text) : text_(std::move(text)) {}
-  std::uint64_t size() const override { return text_.size(); }
-  std::size_t read(std::uint64_t offset, std::span<std::byte> into) override {
-    const std::size_t taken = std::min<std::size_t>(into.size(), text_.size() - offset);
-    std::memcpy(into.data(), text_.data() + offset, taken);
-    return taken;
-  }
-
- private:
-  const std::string text_;
-};
-
 class BlockStore : public std::enable_shared_from_this<BlockStore> {
  public:
   BlockStore(std::shared_ptr<S3State> state, std::shared_ptr<BatchRun> run, std::size_t row)
@@ -149,11 +135,12 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
       Piece piece;
       if (!describe(0, size, piece)) return;
       // What is damaged and could not be removed has our name and length: it is written over.
-      put_whole(piece, state_->rights.publish_once && !state_->damaged.has(id_, 0));
+      put_whole(piece, state_->rights.publish_once && !state_->damaged.has(id_));
       return;
     }
     const std::uint64_t segment = bytes_->header().segment_size();
-    const std::uint64_t part = std::max<std::uint64_t>(1, std::max(config.part_bytes, 8 * kMiB) / segment) * segment;
+    const std::uint64_t wanted = std::max<std::uint64_t>(config.part_bytes, std::min(8 * kMiB, config.multipart_bytes));
+    const std::uint64_t part = std::max<std::uint64_t>(1, wanted / segment) * segment;
     for (std::uint64_t begin = 0; begin < size;) {
       const std::uint64_t end = std::min(size, begin == 0 ? kHeaderBytes + part : begin + part);
       Piece piece;
@@ -186,12 +173,7 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
     return open;
   }
 
-  S3Request request_of(S3Op op) const {
-    S3Request request;
-    request.op = op;
-    request.key = state_->path.block(id_);
-    return request;
-  }
+  S3Request request_of(S3Op op) const { return state_->request(op, id_); }
 
   void add_body(S3Request& request, const Piece& piece) const {
     request.body = std::make_shared<RangeBody>(bytes_, piece.begin, piece.end);
@@ -203,12 +185,11 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
     request.headers = object_headers(state_->client->config(), piece.crc32c);
     add_body(request, piece);
     if (once) request.headers.emplace_back("if-none-match", "*");
-    request.sent = [self = shared_from_this()] { self->run_->report_started(self->row_); };
     request.done = [self = shared_from_this(), piece, once](S3Answer answer) {
       if (answer.verdict == S3Verdict::kPrecondition && once) return self->look_at_other(piece);
       self->stored(answer);
     };
-    state_->submit(run_, std::move(request));
+    state_->submit(run_, row_, std::move(request));
   }
 
   // Somebody else's copy is as good as ours when it has our length; else it is replaced.
@@ -223,7 +204,7 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
       }
       self->stored(answer);
     };
-    state_->submit(run_, std::move(request));
+    state_->submit(run_, row_, std::move(request));
   }
 
   void create_upload() {
@@ -231,7 +212,6 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
     request.query = "uploads=";
     request.headers = object_headers(state_->client->config(), "");
     request.headers.emplace_back("x-amz-checksum-algorithm", "CRC32C");
-    request.sent = [self = shared_from_this()] { self->run_->report_started(self->row_); };
     request.done = [self = shared_from_this()](const S3Answer& answer) {
       if (answer.verdict != S3Verdict::kDone) return self->stored(answer);
       const Result<std::string> upload = parse_upload_id(answer.body);
@@ -244,7 +224,7 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
       self->upload_ = percent_encode(*upload, false);
       for (std::size_t i = 0; i < self->pieces_.size(); ++i) self->put_part(i);
     };
-    state_->submit(run_, std::move(request));
+    state_->submit(run_, row_, std::move(request));
   }
 
   void put_part(std::size_t index) {
@@ -259,17 +239,15 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
       self->parts_[index] = {answer.head.etag, self->pieces_[index].crc32c};
       if (self->running_ == 0) self->complete();
     };
-    state_->submit(run_, std::move(request));
+    state_->submit(run_, row_, std::move(request));
   }
 
   void complete() {
-    if (!failed_ && !run_->open(row_)) failed_ = given_up();
+    if (!failed_ && !run_->open(row_)) failed_ = unanswered(S3Verdict::kCancelled, "given up");
     if (failed_) return abort();
     S3Request request = request_of(S3Op::kCompleteUpload);
     request.query = "uploadId=" + upload_;
-    std::string text = complete_body(parts_);
-    if (!state_->client->config().tls) request.payload_sha256 = to_hex(sha256(text));
-    request.body = std::make_shared<TextBody>(std::move(text));
+    set_text(request, complete_body(parts_), state_->client->config());
     request.headers.emplace_back("content-type", "application/xml");
     request.done = [self = shared_from_this()](S3Answer answer) {
       if (answer.verdict == S3Verdict::kDone) return self->stored(answer);
@@ -277,7 +255,7 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
       self->failed_ = std::move(answer);
       lost ? self->look_for_ours() : self->abort();
     };
-    state_->submit(run_, std::move(request));
+    state_->submit(run_, row_, std::move(request));
   }
 
   void look_for_ours() {
@@ -286,7 +264,7 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
       const bool there = answer.verdict == S3Verdict::kDone && answer.head.content_length == self->bytes_->size();
       there ? self->stored(answer) : self->stored(*self->failed_);
     };
-    state_->submit(run_, std::move(request));
+    state_->submit(run_, row_, std::move(request));
   }
 
   // Parts that nobody completes cost money. Sent even when the row was cut, with time of its own.
@@ -296,12 +274,6 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
     request.deadline = state_->clock.after_us(10'000'000);
     request.done = [self = shared_from_this()](const S3Answer&) { self->stored(*self->failed_); };
     state_->client->submit(std::move(request));
-  }
-  static S3Answer given_up() {
-    S3Answer answer;
-    answer.verdict = S3Verdict::kCancelled;
-    answer.detail = "given up";
-    return answer;
   }
 
   void stored(const S3Answer& answer) { stored(answer, bytes_->size()); }
@@ -326,9 +298,7 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
       run_->finish(row_, Outcome::kRefused, MissReason::kDenied);
       return;
     }
-    const bool late = answer.verdict == S3Verdict::kTimeout;
-    run_->note_error({late ? ErrorCode::kTimeout : ErrorCode::kUnavailable, state_->client->complaint(answer)});
-    run_->finish(row_, Outcome::kFailed, late ? MissReason::kTimeout : MissReason::kFailed);
+    state_->fail(*run_, row_, answer);
   }
 
   const std::shared_ptr<S3State> state_;
@@ -373,11 +343,9 @@ void s3_put(const std::shared_ptr<S3State>& state, const std::shared_ptr<BatchRu
     run->note_error({ErrorCode::kExhausted, "the tier's queue is full"});
     run->finish(row, Outcome::kFailed, MissReason::kBusy);
   };
-  if (state->damaged.has(id, 0)) return store();
-  S3Request look;  // another instance may have stored it: a question costs less than the bytes
-  look.op = S3Op::kHead;
-  look.key = state->path.block(id);
-  look.sent = [run, row] { run->report_started(row); };
+  if (state->damaged.has(id)) return store();
+  // Another instance may have stored it: a question costs less than the bytes.
+  S3Request look = state->request(S3Op::kHead, id);
   look.done = [state, run, row, store, bytes = header.file_bytes(),
                segments = header.segments](const S3Answer& answer) {
     if (!run->open(row)) return;
@@ -386,7 +354,7 @@ void s3_put(const std::shared_ptr<S3State>& state, const std::shared_ptr<BatchRu
     run->report_segments(row, segments);
     run->finish(row, Outcome::kDone);
   };
-  state->submit(run, std::move(look));
+  state->submit(run, row, std::move(look));
 }
 
 }  // namespace cairn

@@ -3,18 +3,17 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 
-#include "base/mutex.h"
 #include "kv/header.h"
 #include "kv/layout.h"
 #include "kv/store_path.h"
 #include "s3/client.h"
 #include "tier/batch_run.h"
 #include "tier/known_keys.h"
+#include "tier/per_minute.h"
 #include "tier/put_voice.h"
 #include "tier/s3_store.h"
 #include "tier/s3_tier.h"
@@ -56,14 +55,16 @@ struct S3State {
   void forget_bytes(std::uint64_t bytes);  // of one block that was removed
   // Runs `work` on a thread for digests; false: too much waits there already.
   bool prepare(std::function<void()> work);
-  // Sends a row's request; a cut of its batch cancels it.
-  void submit(const std::shared_ptr<BatchRun>& run, S3Request request);
+  S3Request request(S3Op op, const KvBlockId& id) const;  // of the block's object
+  // Sends a row's request, which starts the row; a cut of its batch cancels it.
+  void submit(const std::shared_ptr<BatchRun>& run, std::size_t row, S3Request request);
+  // Ends a row that the service, or the way to it, failed.
+  void fail(BatchRun& run, std::size_t row, const S3Answer& answer) const;
 
  private:
-  Mutex mutex_;
-  std::deque<std::int64_t> erases_us_ CAIRN_GUARDED_BY(mutex_);
-  PutVoice put_voice_ CAIRN_GUARDED_BY(mutex_);
-  std::atomic<bool> puts_fail_{false}, denied_said_{false};
+  PerMinute erases_;
+  PutVoice put_voice_;
+  std::atomic<bool> denied_said_{false};
 };
 
 // One row each; they end with run.finish, or find the row cut.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -22,20 +21,6 @@ namespace {
 
 constexpr std::int64_t kAskUs = 30'000'000;
 constexpr std::size_t kPagesMax = 20'000;  // of a listing: ten million objects
-
-class Text final : public BodySource {
- public:
-  explicit Text(std::string text) : text_(std::move(text)) {}
-  std::uint64_t size() const override { return text_.size(); }
-  std::size_t read(std::uint64_t offset, std::span<std::byte> into) override {
-    const std::size_t taken = std::min<std::size_t>(into.size(), text_.size() - offset);
-    std::memcpy(into.data(), text_.data() + offset, taken);
-    return taken;
-  }
-
- private:
-  const std::string text_;
-};
 
 // Known to the service, and not allowed; any other denial is about who we are.
 bool means_no_right(const S3Answer& answer) {
@@ -80,8 +65,7 @@ S3Answer Opening::put(const std::string& key, const std::string& text, bool once
   request.op = S3Op::kPut;
   request.key = key;
   request.deadline = clock_.after_us(kAskUs);
-  request.body = std::make_shared<Text>(text);
-  if (!client_.config().tls) request.payload_sha256 = to_hex(sha256(text));
+  set_text(request, text, client_.config());
   Crc32c crc;
   crc.update(std::as_bytes(std::span(text.data(), text.size())));
   request.headers = object_headers(client_.config(), crc.base64());  // as a block's: what refuses one refuses the other
@@ -108,12 +92,6 @@ Result<S3Listing> Opening::list(const std::string& prefix, bool folders, const s
   return parse_listing(answer.body);
 }
 
-std::string random_name() {
-  std::array<std::uint8_t, 8> random{};
-  random_bytes(random);
-  return to_hex(random.data(), random.size());
-}
-
 // Few for each machine: where nothing can be removed they stay.
 std::string own_name() {
   std::array<char, 256> host{};
@@ -124,7 +102,7 @@ std::string own_name() {
 // Right by right, by what happens: no answer's text is trusted.
 Result<BucketRights> Opening::learn(const std::string& directory) {
   BucketRights rights;
-  const S3Answer absent = ask(S3Op::kGet, directory + "/probe-" + random_name());  // a HEAD would not say why
+  const S3Answer absent = ask(S3Op::kGet, directory + "/probe-" + random_hex(8));  // a HEAD would not say why
   if (means_no_right(absent)) {
     rights.list = false;
     log_.warn("tier.s3.no_list", {{"means", "an absent block and a forbidden one look alike"},
@@ -198,6 +176,11 @@ Result<bool> is_ours(const std::optional<std::string>& text, const std::string& 
 }
 
 }  // namespace
+
+void set_text(S3Request& request, std::string text, const S3Config& config) {
+  if (!config.tls) request.payload_sha256 = to_hex(sha256(text));
+  request.body = std::make_shared<TextBody>(std::move(text));
+}
 
 Result<OpenedBucket> open_bucket(std::shared_ptr<S3Client> client, const StoreWish& wish, const Clock& clock,
                                  Log& log) {

@@ -30,4 +30,7 @@ struct OpenedBucket {
 // one line says what is wrong and what would be right (no bucket, wrong region, clock, keys, certificate, no route).
 Result<OpenedBucket> open_bucket(std::shared_ptr<S3Client> client, const StoreWish& wish, const Clock& clock, Log& log);
 
+// The body of a request; without TLS its signature covers it.
+void set_text(S3Request& request, std::string text, const S3Config& config);
+
 }  // namespace cairn

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <functional>
-#include <optional>
 
 #include "tier/s3_state.h"
 
 namespace cairn {
 namespace {
 
-constexpr std::int64_t kMinuteUs = 60'000'000;
 constexpr std::uint32_t kDigestThreads = 2, kDigestQueueMax = 4096;
 
 class Work final : public Task {
@@ -38,7 +36,8 @@ S3State::S3State(OpenedBucket store, BlockLayout block_layout, Executor& digest_
       damaged(4096),
       used_bytes(store.used_bytes),
       blocks(store.blocks),
-      digests(digest_threads) {}
+      digests(digest_threads),
+      erases_(client->config().erases_per_minute_max) {}
 
 bool S3State::prepare(std::function<void()> work) {
   auto* task = new Work(std::move(work));  // deletes itself when it ran
@@ -58,12 +57,26 @@ void S3State::forget_bytes(std::uint64_t bytes) {
   less(blocks, 1);
 }
 
-void S3State::submit(const std::shared_ptr<BatchRun>& run, S3Request request) {
+S3Request S3State::request(S3Op op, const KvBlockId& id) const {
+  S3Request request;
+  request.op = op;
+  request.key = path.block(id);
+  return request;
+}
+
+void S3State::submit(const std::shared_ptr<BatchRun>& run, std::size_t row, S3Request request) {
+  request.sent = [run, row] { run->report_started(row); };
   if (request.deadline.at_us == Deadline::never().at_us) request.deadline = run->deadline();
   const S3RequestId id = client->submit(std::move(request));
   run->on_cut([weak = std::weak_ptr<S3Client>(client), id] {
     if (const std::shared_ptr<S3Client> alive = weak.lock()) alive->cancel(id);
   });
+}
+
+void S3State::fail(BatchRun& run, std::size_t row, const S3Answer& answer) const {
+  const bool late = answer.verdict == S3Verdict::kTimeout;
+  run.note_error(late ? Error{ErrorCode::kTimeout, answer.detail} : unavailable(client->complaint(answer)));
+  run.finish(row, Outcome::kFailed, late ? MissReason::kTimeout : MissReason::kFailed);
 }
 
 void S3State::say_denied(const S3Answer& answer) {
@@ -73,37 +86,17 @@ void S3State::say_denied(const S3Answer& answer) {
 }
 
 void S3State::put_failed(const std::string& why) {
-  puts_fail_.store(true);
-  bool say = false;
-  {
-    MutexLock lock(mutex_);
-    say = put_voice_.failed(clock.now_us());
-  }
-  if (say) log.warn("tier.s3.put_failed", {{"error", why}});
+  if (put_voice_.failed(clock.now_us())) log.warn("tier.s3.put_failed", {{"error", why}});
 }
 
 void S3State::put_worked() {
-  if (!puts_fail_.load(std::memory_order_relaxed) || !puts_fail_.exchange(false)) return;
-  std::optional<std::uint64_t> failed;
-  {
-    MutexLock lock(mutex_);
-    failed = put_voice_.worked();
-  }
-  if (failed) log.warn("tier.s3.put_recovered", {{"failed_puts", *failed}});
+  if (const auto failed = put_voice_.worked()) log.warn("tier.s3.put_recovered", {{"failed_puts", *failed}});
 }
 
-bool S3State::may_erase() {
-  if (!rights.erase) return false;
-  MutexLock lock(mutex_);
-  const std::int64_t now_us = clock.now_us();
-  while (!erases_us_.empty() && erases_us_.front() <= now_us - kMinuteUs) erases_us_.pop_front();
-  if (erases_us_.size() >= client->config().erases_per_minute_max) return false;
-  erases_us_.push_back(now_us);
-  return true;
-}
+bool S3State::may_erase() { return rights.erase && erases_.take(clock.now_us()); }
 
 struct S3Tier::Parts {
-  std::unique_ptr<Executor> digests;
+  std::unique_ptr<Executor> own_digests;
   std::shared_ptr<S3State> state;
   std::unique_ptr<InFlight> in_flight;
 };
@@ -111,8 +104,10 @@ struct S3Tier::Parts {
 Result<std::unique_ptr<S3Tier>> S3Tier::open(OpenedBucket store, const S3TierDeps& deps) {
   CAIRN_TRY(BlockLayout layout, BlockLayout::make(store.identity.layout));
   auto parts = std::make_unique<Parts>();
-  parts->digests = make_thread_pool({kDigestThreads, kDigestQueueMax, 0}, "cairn-digest");
-  parts->state = std::make_shared<S3State>(std::move(store), std::move(layout), *parts->digests, deps);
+  if (deps.digests == nullptr)
+    parts->own_digests = make_thread_pool({kDigestThreads, kDigestQueueMax, 0}, "cairn-digest");
+  Executor& digests = deps.digests != nullptr ? *deps.digests : *parts->own_digests;
+  parts->state = std::make_shared<S3State>(std::move(store), std::move(layout), digests, deps);
   parts->in_flight = std::make_unique<InFlight>(deps.clock);
   const S3State& state = *parts->state;
   const S3Config& config = state.client->config();
@@ -133,7 +128,7 @@ S3Tier::~S3Tier() {
   drain();
   const std::int64_t patience_us = std::int64_t{parts_->state->client->config().drain_ms} * 1000;
   parts_->state->client->drain(patience_us);  // an answer may still hand work to the digests
-  parts_->digests.reset();                    // rows are over: what runs there ends at once
+  parts_->own_digests.reset();                // rows are over: what runs there ends at once
   // Aborts of uploads may be on their way. Afterwards no request holds the state, so it ends here, not on their thread.
   parts_->state->client->drain(patience_us);
 }

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/clock.h"
+#include "io/executor.h"
 #include "tier/s3_store.h"
 #include "tier/tier.h"
 
@@ -19,6 +20,7 @@ struct S3TierReport {
 struct S3TierDeps {
   const Clock& clock;
   Log& log;
+  Executor* digests = nullptr;  // where digests of what is put are computed; null: threads of its own
 };
 
 class S3Tier final : public Tier {

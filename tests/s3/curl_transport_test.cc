@@ -4,9 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
-
 #include "base/mutex.h"
+#include "s3/request.h"
 #include "support/scripted_server.h"
 
 namespace cairn {
@@ -14,20 +13,6 @@ namespace {
 
 using test::ScriptedServer;
 using test::ServedConnection;
-
-class Text final : public BodySource {
- public:
-  explicit Text(std::string text) : text_(std::move(text)) {}
-  std::uint64_t size() const override { return text_.size(); }
-  std::size_t read(std::uint64_t offset, std::span<std::byte> into) override {
-    const std::size_t taken = std::min<std::size_t>(into.size(), text_.size() - offset);
-    std::memcpy(into.data(), text_.data() + offset, taken);
-    return taken;
-  }
-
- private:
-  const std::string text_;
-};
 
 class Asked final : public Exchange, public ResponseSink {
  public:
@@ -117,7 +102,7 @@ TEST_F(CurlTransportTest, BodiesAreSentWithTheirLength) {
   const std::string payload(300'000, 'p');
   const auto asked = ask(server, [&](Asked& one) {
     one.method = HttpMethod::kPut;
-    one.body = std::make_shared<Text>(payload);
+    one.body = std::make_shared<TextBody>(payload);
   });
   ASSERT_TRUE(asked->wait());
   EXPECT_TRUE(asked->result);

@@ -5,11 +5,15 @@
 namespace cairn::test {
 
 CacheSim::CacheSim(const Options& options)
-    : options_(options), random_(options.seed), metrics_(make_metrics()), busy_(kSlots, false) {
+    : options_(options),
+      random_(options.seed),
+      metrics_(make_metrics()),
+      bytes_(options.bucket ? SimBucket::kBlockBytes : 256),
+      busy_(kSlots, false) {
   MemoryRegion::Options memory;
-  memory.bytes = kSlots * kBytes;
+  memory.bytes = kSlots * bytes_;
   memory.huge_pages = memory.touch = false;
-  memory.hold_granule = kBytes;
+  memory.hold_granule = static_cast<std::uint32_t>(bytes_);
   region_ = std::move(MemoryRegion::make(memory)).value();
   clock_.advance_us(1'000'000);
   open();
@@ -17,13 +21,13 @@ CacheSim::CacheSim(const Options& options)
 
 void CacheSim::open() {
   config_.load_stall_ms = 200;
-  config_.inflight_bytes_max = kBytes * (4 + random_.below(60));
-  config_.write_through_bytes_max = kBytes * (1 + random_.below(40));
+  config_.inflight_bytes_max = bytes_ * (4 + random_.below(60));
+  config_.write_through_bytes_max = bytes_ * (1 + random_.below(40));
   config_.breaker_errors = static_cast<std::uint32_t>(1 + random_.below(6));
   config_.breaker_open_ms = static_cast<std::uint32_t>(100 + random_.below(5000));
   config_.promote = random_.chance(0.8);
   shards_ = {0};
-  if (random_.chance(0.4)) shards_.push_back(3);
+  if (!options_.bucket && random_.chance(0.4)) shards_.push_back(3);
   std::vector<std::unique_ptr<Tier>> tiers;
   const auto add = [&](FakeTier::Options tier) {
     tier.seed = random_.next();
@@ -33,9 +37,9 @@ void CacheSim::open() {
     tiers.push_back(std::move(made));
   };
   if (random_.chance(0.75)) {
-    add({.name = "ram", .lends = true, .bytes_per_s = 1e12, .capacity_bytes = kBytes * (4 + random_.below(60))});
+    add({.name = "ram", .lends = true, .bytes_per_s = 1e12, .capacity_bytes = bytes_ * (4 + random_.below(60))});
   }
-  const std::size_t far = random_.below(3) + (tiers.empty() ? 1 : 0);
+  const std::size_t far = options_.bucket ? 0 : random_.below(3) + (tiers.empty() ? 1 : 0);
   for (std::size_t t = 0; t < far; ++t) {
     FakeTier::Options tier;
     tier.name = "far" + std::to_string(t);
@@ -48,11 +52,15 @@ void CacheSim::open() {
     for (std::uint32_t s = 1; s <= kSequences; ++s) {
       const auto stored = static_cast<std::uint32_t>(random_.below(kChunks + 1));
       for (std::uint32_t c = 0; c < stored; ++c) {
-        for (const std::uint32_t shard : shards_) fake->plant({chunk_of(s, c), shard}, kBytes);
+        for (const std::uint32_t shard : shards_) fake->plant({chunk_of(s, c), shard}, bytes_);
       }
     }
   }
-  const std::vector<std::uint64_t> bytes(shards_.size(), kBytes);
+  if (options_.bucket) {
+    bucket_ = std::make_unique<SimBucket>(clock_, *metrics_, random_.next());
+    tiers.push_back(bucket_->open());
+  }
+  const std::vector<std::uint64_t> bytes(shards_.size(), bytes_);
   cache_ =
       std::move(TieredCache::open(config_, std::move(tiers), shards_, bytes, {clock_, *metrics_, null_log()})).value();
 }
@@ -87,6 +95,8 @@ void CacheSim::step(int) {
 // Faults come and go.
 void CacheSim::weather() {
   if (!random_.chance(0.15)) return;
+  if (bucket_ && random_.chance(0.6)) return bucket_->weather(random_);
+  if (fakes_.empty()) return;
   FakeTier& fake = *fakes_[random_.below(fakes_.size())];
   const bool near = fake.traits().lends;
   switch (random_.below(9)) {
@@ -124,9 +134,25 @@ void CacheSim::turn() {
   for (bool moved = true; moved;) {
     cache_->advance();
     check_bounds();
-    moved = false;
-    for (FakeTier* fake : fakes_) moved = fake->pump() || moved;
+    moved = pump();
   }
+}
+
+bool CacheSim::pump() {
+  bool moved = bucket_ && bucket_->pump();
+  for (FakeTier* fake : fakes_) moved = fake->pump() || moved;
+  return moved;
+}
+
+std::int64_t CacheSim::next_us() {
+  std::int64_t next_us = cache_->advance().at_us;
+  for (FakeTier* fake : fakes_) next_us = std::min(next_us, fake->next_us());
+  return bucket_ ? std::min(next_us, bucket_->next_us()) : next_us;
+}
+
+bool CacheSim::ever_stored(const KvBlockId& id) const {
+  return (bucket_ && bucket_->ever_stored(id)) ||
+         std::any_of(fakes_.begin(), fakes_.end(), [&](FakeTier* fake) { return fake->ever.contains(id); });
 }
 
 void CacheSim::pass(std::int64_t for_us) {
@@ -134,10 +160,9 @@ void CacheSim::pass(std::int64_t for_us) {
   for (;;) {
     turn();
     take_back();
-    std::int64_t next_us = cache_->advance().at_us;
-    for (FakeTier* fake : fakes_) next_us = std::min(next_us, fake->next_us());
-    if (next_us > end_us) break;
-    clock_.advance_us(std::max<std::int64_t>(next_us - clock_.now_us(), 1));
+    const std::int64_t due_us = next_us();
+    if (due_us > end_us) break;
+    clock_.advance_us(std::max<std::int64_t>(due_us - clock_.now_us(), 1));
   }
   clock_.advance_us(end_us - clock_.now_us());
 }
@@ -145,7 +170,7 @@ void CacheSim::pass(std::int64_t for_us) {
 void CacheSim::check_bounds() {
   const double inflight = metrics_->gauge("cairn_cache_inflight_bytes", "").value();
   // Background stores and one chunk that is larger than the bound may stand beside it.
-  if (inflight > static_cast<double>(std::max<std::uint64_t>(config_.inflight_bytes_max, kBytes * shards()))) {
+  if (inflight > static_cast<double>(std::max<std::uint64_t>(config_.inflight_bytes_max, bytes_ * shards()))) {
     fail("more bytes under way than allowed");
   }
   if (metrics_->gauge("cairn_cache_write_through_waiting_bytes", "").value() >
@@ -158,15 +183,15 @@ void CacheSim::check_bounds() {
 
 bool CacheSim::take_memory(std::size_t blocks, Memory& memory) {
   for (std::size_t slot = 0; slot < kSlots && memory.slots.size() < blocks; ++slot) {
-    if (!busy_[slot] && !region_->held(slot * kBytes, kBytes)) memory.slots.push_back(slot);
+    if (!busy_[slot] && !region_->held(slot * bytes_, bytes_)) memory.slots.push_back(slot);
   }
   if (memory.slots.size() < blocks) return false;
   for (const std::size_t slot : memory.slots) {
     busy_[slot] = true;
-    std::byte* at = region_->data() + slot * kBytes;
-    const std::size_t first = 1 + random_.below(kBytes - 1);
+    std::byte* at = region_->data() + slot * bytes_;
+    const std::size_t first = 1 + random_.below(bytes_ - 1);
     memory.pieces.push_back({{at, first, region_.get(), MemoryKind::kHost, 0},
-                             {at + first, kBytes - first, region_.get(), MemoryKind::kHost, 0}});
+                             {at + first, bytes_ - first, region_.get(), MemoryKind::kHost, 0}});
   }
   for (const auto& pieces : memory.pieces) memory.scatters.emplace_back(pieces);
   return true;
@@ -178,7 +203,7 @@ void CacheSim::free_memory(const Memory& memory) {
 
 bool CacheSim::right(std::span<const ChunkId> chunks, const Memory& memory) const {
   for (std::size_t i = 0; i < chunks.size() * shards(); ++i) {
-    if (gather(memory.scatters[i]) != bytes_of({chunks[i / shards()], shards_[i % shards()]}, kBytes)) return false;
+    if (gather(memory.scatters[i]) != bytes_of({chunks[i / shards()], shards_[i % shards()]}, bytes_)) return false;
   }
   return true;
 }
@@ -213,7 +238,7 @@ void CacheSim::start_save() {
                        all.begin() + static_cast<std::ptrdiff_t>(first + count));
   if (!take_memory(count * shards(), asked->memory)) return;  // all of it is in use or held
   for (std::size_t i = 0; i < count * shards(); ++i) {
-    scatter(bytes_of({asked->chunks[i / shards()], shards_[i % shards()]}, kBytes), asked->memory.scatters[i]);
+    scatter(bytes_of({asked->chunks[i / shards()], shards_[i % shards()]}, bytes_), asked->memory.scatters[i]);
   }
   asked->save.chunks = asked->chunks;
   asked->save.from = asked->memory.scatters;
@@ -256,13 +281,8 @@ void CacheSim::back(std::unique_ptr<Asked> asked) {
     if (asked->save.result()) {
       std::size_t whole = 0;
       for (const ChunkId& chunk : asked->chunks) {
-        whole += std::all_of(shards_.begin(), shards_.end(),
-                             [&](std::uint32_t shard) {
-                               return std::any_of(fakes_.begin(), fakes_.end(),
-                                                  [&](FakeTier* fake) { return fake->ever.contains({chunk, shard}); });
-                             })
-                     ? 1
-                     : 0;
+        const auto stored = [&](std::uint32_t shard) { return ever_stored({chunk, shard}); };
+        whole += std::all_of(shards_.begin(), shards_.end(), stored) ? 1 : 0;
       }
       if (asked->save.chunks_saved > whole) fail("a save claims chunks that no tier ever stored");
       chunks_saved += asked->save.chunks_saved;
@@ -289,9 +309,10 @@ void CacheSim::back(std::unique_ptr<Asked> asked) {
 void CacheSim::check_stores() {
   for (FakeTier* fake : fakes_) {
     for (const auto& [id, block] : fake->all()) {
-      if (block->bytes != bytes_of(id, kBytes)) fail("a tier was given wrong bytes");
+      if (block->bytes != bytes_of(id, bytes_)) fail("a tier was given wrong bytes");
     }
   }
+  if (bucket_ && !bucket_->holds_only_right_blocks()) fail("an object of the bucket has wrong bytes");
 }
 
 void CacheSim::finish() {
@@ -299,6 +320,7 @@ void CacheSim::finish() {
     fake->faults = {};
     fake->release_hanging();
   }
+  if (bucket_) bucket_->clear_up();
   for (int i = 0; i < 20 && !asked_.empty(); ++i) pass(5'000'000);
   if (!asked_.empty()) fail("an operation never came back");
   if (submitted_ != returned_) fail("operations lost");
@@ -315,6 +337,11 @@ void CacheSim::finish() {
   check_stores();
 }
 
-CacheSim::~CacheSim() = default;
+// A bucket's tier ends when nothing is under way, however the test ended.
+CacheSim::~CacheSim() {
+  if (!bucket_) return;
+  bucket_->clear_up();
+  pass(120'000'000);
+}
 
 }  // namespace cairn::test

@@ -10,19 +10,20 @@
 
 #include "cache/fake_tier.h"
 #include "cache/tiered_cache.h"
+#include "sim/sim_bucket.h"
 
 namespace cairn::test {
 
 class CacheSim {
  public:
-  static constexpr std::uint64_t kBytes = 256;  // of a block
-  static constexpr std::size_t kSlots = 96;     // blocks of memory
+  static constexpr std::size_t kSlots = 96;  // blocks of memory
   static constexpr std::uint32_t kSequences = 4, kChunks = 10;
 
   struct Options {
     std::uint64_t seed = 1;
     int steps = 60;
     bool swaps_bytes = false;  // a tier that lies: the checks must notice
+    bool bucket = false;       // the far tier is the real one for buckets, over a simulated transport
   };
   explicit CacheSim(const Options& options);
   ~CacheSim();
@@ -62,6 +63,9 @@ class CacheSim {
   void turn();
   void pass(std::int64_t for_us);
   void weather();
+  bool pump();
+  std::int64_t next_us();
+  bool ever_stored(const KvBlockId& id) const;
   void check_bounds();
   void check_stores();
   void take_back();
@@ -85,7 +89,9 @@ class CacheSim {
   std::unique_ptr<MemoryRegion> region_;
   CacheConfig config_;
   std::vector<std::uint32_t> shards_;
+  const std::uint64_t bytes_;  // of a block
   std::vector<FakeTier*> fakes_;
+  std::unique_ptr<SimBucket> bucket_;
   CompletionQueue queue_;
   std::unique_ptr<TieredCache> cache_;
   std::vector<std::unique_ptr<Asked>> asked_;

@@ -11,7 +11,7 @@
 namespace cairn::test {
 namespace {
 
-constexpr std::uint64_t kWorlds = 2500;
+constexpr std::uint64_t kWorlds = 2500, kBucketWorlds = 500;
 
 std::vector<std::uint64_t> seeds() {
   std::vector<std::uint64_t> seeds;
@@ -44,6 +44,21 @@ TEST(CacheSim, BytesAreRightOrFewerWhateverTheTiersDo) {
   EXPECT_GT(saved, 5 * kWorlds);
   EXPECT_GT(lent, 0u);
   EXPECT_GT(held, 0u);
+}
+
+// The tier for buckets itself, its client and its retries, over a service that has any weather.
+TEST(CacheSim, BytesAreRightOrFewerWhateverABucketDoes) {
+  std::uint64_t loaded = 0, saved = 0;
+  const std::vector<std::uint64_t> all = seeds();
+  for (const std::uint64_t seed : std::span(all).last(kBucketWorlds)) {
+    CacheSim sim({.seed = seed, .bucket = true});
+    sim.run();
+    ASSERT_EQ(sim.wrong, "") << "with a bucket";
+    loaded += sim.chunks_loaded;
+    saved += sim.chunks_saved;
+  }
+  EXPECT_GT(loaded, kBucketWorlds);
+  EXPECT_GT(saved, kBucketWorlds);
 }
 
 TEST(CacheSim, ATierThatSwapsTheBytesOfTwoBlocksIsNoticed) {

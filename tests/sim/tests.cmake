@@ -1,1 +1,1 @@
-cairn_test(NAME sim DEPENDS connector)
+cairn_test(NAME sim DEPENDS connector cache tier s3 kv io telemetry)

@@ -1,5 +1,5 @@
 // A bucket inside the test: a transport that answers as S3 does, strict about keys and ranges, with faults on request.
-// One thread; everything that it is told to do happens there.
+// One thread, where everything that it is told to do happens; or none and virtual time, pumped by the test.
 #pragma once
 
 #include <algorithm>
@@ -11,12 +11,15 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/mutex.h"
+#include "base/random.h"
 #include "s3/crc32c.h"
 #include "s3/transport.h"
 
@@ -52,7 +55,11 @@ class FakeBucket final : public Transport {
   explicit FakeBucket(std::string name = "bucket") : name_(std::move(name)) {
     thread_ = std::thread([this] { run(); });
   }
+  // In virtual time an answer takes `latency_us`, more or less.
+  FakeBucket(const VirtualClock& clock, std::int64_t latency_us, std::uint64_t seed)
+      : name_("bucket"), clock_(clock), latency_us_(latency_us), random_(seed) {}
   ~FakeBucket() override {
+    if (!thread_.joinable()) return;
     {
       MutexLock lock(mutex_);
       stop_ = true;
@@ -62,15 +69,34 @@ class FakeBucket final : public Transport {
   }
 
   void submit(std::shared_ptr<Exchange> exchange) override {
-    post({0}, [this, exchange = std::move(exchange)] { carry(exchange); });
+    Deadline at{0};
+    if (latency_us_ > 0) {
+      at = clock_.after_us(latency_us_ / 2 + static_cast<std::int64_t>(random_.below(latency_us_)));
+      at.at_us = std::min(at.at_us, exchange->deadline.at_us);
+      waiting_.push_back(exchange);
+    }
+    post(at, [this, exchange = std::move(exchange)] {
+      if (latency_us_ > 0 && std::erase(waiting_, exchange) == 0) return;  // cancelled meanwhile
+      carry(exchange);
+    });
   }
   void cancel(const std::shared_ptr<Exchange>& exchange) override {
     post({0}, [this, exchange] {
-      const auto found = std::ranges::find(stalled_, exchange);
-      if (found == stalled_.end()) return;
-      stalled_.erase(found);
+      if (std::erase(stalled_, exchange) + std::erase(waiting_, exchange) == 0) return;
       exchange->on_end(Error{ErrorCode::kCancelled, "cancelled"});
     });
+  }
+
+  // In virtual time. Runs what is due; false: nothing was.
+  bool pump() {
+    bool moved = false;
+    while (const auto work = due_work()) (*work)(), moved = true;
+    return moved;
+  }
+  // When the next is due; the largest number: nothing waits.
+  std::int64_t next_us() {
+    MutexLock lock(mutex_);
+    return work_.empty() ? Deadline::never().at_us : work_.begin()->first.first;
   }
   Timer post(Deadline at, std::function<void()> work) override {
     MutexLock lock(mutex_);
@@ -113,6 +139,14 @@ class FakeBucket final : public Transport {
     MutexLock lock(state_mutex_);
     return static_cast<std::size_t>(std::ranges::count(seen_, method, &Seen::method));
   }
+  bool ever_held(const std::string& key) const {
+    MutexLock lock(state_mutex_);
+    return ever_.contains(key);
+  }
+  void forget_seen() {
+    MutexLock lock(state_mutex_);
+    seen_.clear();
+  }
   std::size_t uploads() const {
     MutexLock lock(state_mutex_);
     return uploads_.size();
@@ -129,18 +163,25 @@ class FakeBucket final : public Transport {
     while (const std::optional<std::function<void()>> work = next_work()) (*work)();
   }
 
+  std::optional<std::function<void()>> due_work() {
+    MutexLock lock(mutex_);
+    return take_due();
+  }
+  std::optional<std::function<void()>> take_due() {
+    if (work_.empty() || work_.begin()->first.first > clock_.now_us()) return std::nullopt;
+    std::function<void()> work = std::move(work_.begin()->second);
+    work_.erase(work_.begin());
+    return work;
+  }
+
   std::optional<std::function<void()>> next_work() {
     MutexLock lock(mutex_);
     for (;;) {
-      const std::int64_t now_us = clock_.now_us();
-      if (!work_.empty() && work_.begin()->first.first <= now_us) {
-        std::function<void()> work = std::move(work_.begin()->second);
-        work_.erase(work_.begin());
-        return work;
-      }
+      if (auto work = take_due()) return work;
       if (stop_) return std::nullopt;
       changed_.wait_for_us(
-          mutex_, work_.empty() ? 100'000 : std::min<std::int64_t>(100'000, work_.begin()->first.first - now_us));
+          mutex_,
+          work_.empty() ? 100'000 : std::clamp<std::int64_t>(work_.begin()->first.first - clock_.now_us(), 0, 100'000));
     }
   }
 
@@ -276,7 +317,7 @@ class FakeBucket final : public Transport {
     if (const std::string sum = seen.header("x-amz-checksum-crc32c"); !sum.empty() && sum != crc32c_of(body)) {
       return error(400, "BadDigest");
     }
-    if (seen.method == "GET" && asks_for(seen, "list-type")) return list(seen);
+    if (seen.method == "GET" && asks_for(seen, "list-type")) return list(seen, fault);
     if (asks_for(seen, "uploads") || asks_for(seen, "uploadId")) return upload(seen, body);
     if (seen.method == "PUT") return put(seen, body, fault);
     if (!fault.swap.empty()) objects_[seen.key] = fault.swap;
@@ -301,6 +342,7 @@ class FakeBucket final : public Transport {
       if (key.starts_with(seen.key + "/") || seen.key.starts_with(key + "/")) return error(409, "ObjectParentIsFile");
     }
     objects_[seen.key] = body;
+    ever_.insert(seen.key);
     Answer out = answer(200);
     out.head.etag = etag_of(body);
     return out;
@@ -332,7 +374,7 @@ class FakeBucket final : public Transport {
     return out;
   }
 
-  Answer list(const Seen& seen) const {
+  Answer list(const Seen& seen, const Fault& fault) const {
     const std::string prefix = argument(seen, "prefix"), delimiter = argument(seen, "delimiter");
     const std::string from = argument(seen, "continuation-token");
     std::string body = "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">", last;
@@ -359,7 +401,11 @@ class FakeBucket final : public Transport {
     }
     body += more ? "<IsTruncated>true</IsTruncated><NextContinuationToken>" + next_ + "</NextContinuationToken>"
                  : "<IsTruncated>false</IsTruncated>";
-    return answer(200, body + "</ListBucketResult>");
+    body += "</ListBucketResult>";
+    if (fault.flip_byte >= 0 && static_cast<std::size_t>(fault.flip_byte) < body.size()) {
+      body[static_cast<std::size_t>(fault.flip_byte)] ^= 1;
+    }
+    return answer(200, body);
   }
 
   static std::string crc32c_of(const std::string& bytes) {
@@ -393,31 +439,37 @@ class FakeBucket final : public Transport {
       const std::string part = "<Part><PartNumber>" + std::to_string(number) + "</PartNumber><ETag>" + etag_of(bytes) +
                                "</ETag><ChecksumCRC32C>" + crc32c_of(bytes) + "</ChecksumCRC32C></Part>";
       if (body.find(part) == std::string::npos) return error(400, "InvalidRequest");
-      if (number != found->second.rbegin()->first && bytes.size() < (5 << 20)) return error(400, "EntityTooSmall");
+      if (number != found->second.rbegin()->first && bytes.size() < part_bytes_min) return error(400, "EntityTooSmall");
       whole += bytes;
     }
     objects_[seen.key] = whole;
+    ever_.insert(seen.key);
     uploads_.erase(found);
     return answer(200, "<CompleteMultipartUploadResult/>");
   }
 
  public:
   std::size_t list_max = 1000;
+  std::size_t part_bytes_min = 5 << 20;
 
  private:
-  const SystemClock clock_;
+  const SystemClock system_clock_;
   const std::string name_;
+  const Clock& clock_ = system_clock_;
+  const std::int64_t latency_us_ = 0;
+  Random random_{1};
   std::thread thread_;
   Mutex mutex_;
   CondVar changed_;
   std::map<std::pair<std::int64_t, Timer>, std::function<void()>> work_;
   Timer last_timer_ = 0;
   bool stop_ = false;
-  std::list<std::shared_ptr<Exchange>> stalled_;  // the thread's own
+  std::list<std::shared_ptr<Exchange>> stalled_, waiting_;  // the thread's own
 
   mutable Mutex state_mutex_;
   Script script_;
   std::map<std::string, std::string> objects_;
+  std::set<std::string> ever_;  // keys
   std::map<std::string, std::map<unsigned long, std::string>> uploads_;
   std::vector<Seen> seen_;
   mutable std::string next_;

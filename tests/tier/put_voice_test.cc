@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 namespace cairn {
 namespace {
 
@@ -25,6 +29,24 @@ TEST(PutVoice, AStoreThatFlapsIsSaidOnceAMinuteAndNoFailureIsForgotten) {
   }
   EXPECT_EQ(lines, 10u);
   EXPECT_EQ(told, 541u);  // the last minute's stand in the next line
+}
+
+TEST(PutVoice, FromManyThreadsEachFailureIsToldOnce) {
+  PutVoice voice;
+  std::atomic<std::int64_t> minutes{0};
+  std::atomic<std::uint64_t> told{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < 1000; ++n) {
+        voice.failed(minutes.fetch_add(1) * PutVoice::kQuietUs);
+        told.fetch_add(voice.worked().value_or(0));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  voice.failed(minutes.fetch_add(1) * PutVoice::kQuietUs);
+  EXPECT_EQ(told + voice.worked().value_or(0), 4001u);
 }
 
 }  // namespace

@@ -10,23 +10,12 @@ namespace {
 using Fault = FakeBucket::Fault;
 using Seen = FakeBucket::Seen;
 
-class S3GetTest : public testing::Test {
+class S3GetTest : public S3TierTest {
  protected:
   void SetUp() override {
-    auto opened = s3.open();
-    ASSERT_TRUE(opened) << opened.error().detail;
-    tier = std::move(*opened);
-    s3.world.fill(0, 1);
-    ASSERT_EQ(run(*tier, Verb::kPut, s3.world.id(0), s3.world.pages(0)), Outcome::kDone);
+    ASSERT_NO_FATAL_FAILURE(open());
+    ASSERT_EQ(put(), Outcome::kDone);
     key = s3.blocks().at(0);
-  }
-  BlockSlot get() {
-    s3.world.wipe(1);
-    return run_one(*tier, Verb::kGet, s3.world.id(0), s3.world.pages(1));
-  }
-  bool served() {
-    const BlockSlot slot = get();
-    return slot.outcome == Outcome::kDone && s3.world.filled_with(1, 1);
   }
   // The n-th GET of the test has this fault, others none.
   void fault_of_get(std::size_t n, Fault fault) {
@@ -34,8 +23,6 @@ class S3GetTest : public testing::Test {
     s3.bucket->script([=](const Seen& seen) { return seen.method == "GET" && ++*gets == n ? fault : Fault{}; });
   }
 
-  S3World s3;
-  std::unique_ptr<S3Tier> tier;
   std::string key;
 };
 
@@ -132,7 +119,7 @@ TEST_F(S3GetTest, DamageIsNeverServedAndMakesRoom) {
     EXPECT_TRUE(slot.outcome == Outcome::kCorrupt || slot.reason == MissReason::kForeign) << at;
     if (slot.outcome != Outcome::kCorrupt) continue;
     EXPECT_EQ(s3.blocks().size(), 0u) << "removed";
-    EXPECT_EQ(run(*tier, Verb::kPut, s3.world.id(0), s3.world.pages(0)), Outcome::kDone);
+    EXPECT_EQ(put(), Outcome::kDone);
     EXPECT_TRUE(served());
   }
 }
@@ -169,7 +156,7 @@ TEST_F(S3GetTest, TooMuchDamageStaysAndIsSkipped) {
   EXPECT_EQ(get().reason, MissReason::kCorrupt);
   EXPECT_EQ(run(*tier, Verb::kContains, s3.world.id(0)), Outcome::kMiss);
   EXPECT_EQ(s3.bucket->seen().size(), before) << "nobody asks for it";
-  EXPECT_EQ(run(*tier, Verb::kPut, s3.world.id(0), s3.world.pages(0)), Outcome::kDone);
+  EXPECT_EQ(put(), Outcome::kDone);
   EXPECT_TRUE(served()) << "written over";
 }
 

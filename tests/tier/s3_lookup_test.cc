@@ -10,18 +10,10 @@ namespace {
 using Fault = FakeBucket::Fault;
 using Seen = FakeBucket::Seen;
 
-class S3LookupTest : public testing::Test {
+class S3LookupTest : public S3TierTest {
  protected:
-  void SetUp() override {
-    auto opened = s3.open();
-    ASSERT_TRUE(opened) << opened.error().detail;
-    tier = std::move(*opened);
-    s3.world.fill(0, 1);
-  }
+  void SetUp() override { open(); }
   Outcome contains(std::uint32_t n) { return run(*tier, Verb::kContains, s3.world.id(n)); }
-  Outcome put(std::uint32_t n) { return run(*tier, Verb::kPut, s3.world.id(n), s3.world.pages(0)); }
-  S3World s3;
-  std::unique_ptr<S3Tier> tier;
 };
 
 TEST_F(S3LookupTest, WhatWeStoredIsKnownWithoutARequest) {
@@ -40,14 +32,7 @@ TEST_F(S3LookupTest, APutNeverClaimsWhatItOnlyRemembers) {
 
 TEST_F(S3LookupTest, AnotherInstancesBlockIsFoundAtOnce) {
   EXPECT_EQ(contains(0), Outcome::kMiss);
-  S3World other;
-  auto second = [&] {
-    StoreWish wish;
-    wish.identity = s3.world.identity;
-    auto store =
-        open_bucket(client_of(s3.bucket, s3.config, s3.world.clock, *s3.metrics), wish, s3.world.clock, null_log());
-    return *S3Tier::open(std::move(*store), {s3.world.clock, null_log()});
-  }();
+  const auto second = *s3.open();
   ASSERT_EQ(run(*second, Verb::kPut, s3.world.id(0), s3.world.pages(0)), Outcome::kDone);
   EXPECT_EQ(contains(0), Outcome::kDone) << "an absence is not remembered";
 }

@@ -11,31 +11,24 @@ namespace {
 using Fault = FakeBucket::Fault;
 using Seen = FakeBucket::Seen;
 
-class S3PutTest : public testing::Test {
+class S3PutTest : public S3TierTest {
  protected:
-  void open(S3Config config = bucket_config()) {
-    s3.config = std::move(config);
-    auto opened = s3.open();
-    ASSERT_TRUE(opened) << opened.error().detail;
-    tier = std::move(*opened);
-    s3.world.fill(0, 1);
-  }
-  BlockSlot put() { return run_one(*tier, Verb::kPut, s3.world.id(0), s3.world.pages(0)); }
-  bool served() {
-    s3.world.wipe(1);
-    return run(*tier, Verb::kGet, s3.world.id(0), s3.world.pages(1)) == Outcome::kDone && s3.world.filled_with(1, 1);
-  }
   void fault_when(std::function<bool(const Seen&)> when, Fault fault) {
     s3.bucket->script([=](const Seen& seen) { return when(seen) ? fault : Fault{}; });
   }
-
-  S3World s3;
-  std::unique_ptr<S3Tier> tier;
+  // Its blocks have some 13 MiB and go in parts.
+  static S3World big_world() {
+    S3Config config = bucket_config();
+    config.multipart_bytes = 5 * kMiB;
+    StoreIdentity identity = small_store();
+    identity.layout.geometry.groups[0].layers = 70;
+    return S3World(config, identity);
+  }
 };
 
 TEST_F(S3PutTest, WhatIsStoredIsTheFileTiersFile) {
   open();
-  ASSERT_EQ(put().outcome, Outcome::kDone);
+  ASSERT_EQ(put(), Outcome::kDone);
   const std::string key = s3.blocks().at(0);
   const StorePath path(s3.world.identity, s3.world.layout);
   EXPECT_EQ(key, "kv/" + path.block(s3.world.id(0)));
@@ -51,43 +44,29 @@ TEST_F(S3PutTest, WhatIsStoredIsTheFileTiersFile) {
 
 TEST_F(S3PutTest, AnotherInstancesCopyIsAsGood) {
   open();
-  ASSERT_EQ(put().outcome, Outcome::kDone);
-  S3World other;
+  ASSERT_EQ(put(), Outcome::kDone);
   const std::string key = s3.blocks().at(0);
-  auto second = [&] {
-    StoreWish wish;
-    wish.identity = s3.world.identity;
-    auto store =
-        open_bucket(client_of(s3.bucket, s3.config, s3.world.clock, *s3.metrics), wish, s3.world.clock, null_log());
-    return *S3Tier::open(std::move(*store), {s3.world.clock, null_log()});
-  }();
+  const auto second = *s3.open();
   const std::size_t puts = s3.bucket->count("PUT");
   EXPECT_EQ(run(*second, Verb::kPut, s3.world.id(0), s3.world.pages(0)), Outcome::kDone);
   EXPECT_EQ(s3.bucket->count("PUT"), puts) << "a question was enough";
   // Both look, both find nothing, both write.
   fault_when([&](const Seen& seen) { return seen.method == "HEAD" && seen.key == key; }, {.status = 404});
   s3.world.wipe(1);
-  auto third = *S3Tier::open(
-      [&] {
-        StoreWish wish;
-        wish.identity = s3.world.identity;
-        return *open_bucket(client_of(s3.bucket, s3.config, s3.world.clock, *s3.metrics), wish, s3.world.clock,
-                            null_log());
-      }(),
-      {s3.world.clock, null_log()});
+  const auto third = *s3.open();
   EXPECT_EQ(run(*third, Verb::kPut, s3.world.id(0), s3.world.pages(0)), Outcome::kDone);
   EXPECT_TRUE(served());
 }
 
 TEST_F(S3PutTest, AStumpUnderTheNameIsReplaced) {
   open();
-  ASSERT_EQ(put().outcome, Outcome::kDone);
+  ASSERT_EQ(put(), Outcome::kDone);
   const std::string key = s3.blocks().at(0);
   tier.reset();
   s3.bucket->set_object(key, "stump");
   open();
   EXPECT_EQ(run(*tier, Verb::kContains, s3.world.id(0)), Outcome::kMiss);
-  EXPECT_EQ(put().outcome, Outcome::kDone);
+  EXPECT_EQ(put(), Outcome::kDone);
   EXPECT_TRUE(served());
 }
 
@@ -99,7 +78,7 @@ TEST_F(S3PutTest, ALostAnswerIsNoSecondCopy) {
     fault.after = seen.method == "PUT" && ++*puts == 1;  // stored, and the connection breaks
     return fault;
   });
-  EXPECT_EQ(put().outcome, Outcome::kDone);
+  EXPECT_EQ(put(), Outcome::kDone);
   EXPECT_EQ(s3.blocks().size(), 1u);
   EXPECT_TRUE(served());
 }
@@ -111,21 +90,15 @@ TEST_F(S3PutTest, FailuresAreNotStored) {
                                        {Fault{.status = 400, .code = "BadDigest"}, Outcome::kFailed},
                                        {Fault{.status = 507, .code = "Full"}, Outcome::kFailed}}) {
     fault_when([](const Seen& seen) { return seen.method == "PUT"; }, fault);
-    EXPECT_EQ(put().outcome, outcome) << fault.status;
+    EXPECT_EQ(put(), outcome) << fault.status;
     EXPECT_EQ(run(*tier, Verb::kContains, s3.world.id(0)), Outcome::kMiss);
   }
   fault_when([](const Seen&) { return false; }, {});
-  EXPECT_EQ(put().outcome, Outcome::kDone);
+  EXPECT_EQ(put(), Outcome::kDone);
 }
 
 TEST_F(S3PutTest, LargeBlocksGoInParts) {
-  S3Config config = bucket_config();
-  config.multipart_bytes = 5 * kMiB;
-  S3World big(config, [] {
-    StoreIdentity identity = small_store();
-    identity.layout.geometry.groups[0].layers = 70;  // some 13 MiB
-    return identity;
-  }());
+  S3World big = big_world();
   auto opened = big.open();
   ASSERT_TRUE(opened) << opened.error().detail;
   big.world.fill(0, 1);
@@ -149,13 +122,7 @@ TEST_F(S3PutTest, LargeBlocksGoInParts) {
 }
 
 TEST_F(S3PutTest, AnUploadThatIsCutIsNotStored) {
-  S3Config config = bucket_config();
-  config.multipart_bytes = 5 * kMiB;
-  S3World big(config, [] {
-    StoreIdentity identity = small_store();
-    identity.layout.geometry.groups[0].layers = 70;
-    return identity;
-  }());
+  S3World big = big_world();
   auto opened = big.open();
   ASSERT_TRUE(opened) << opened.error().detail;
   big.world.fill(0, 1);
@@ -178,7 +145,7 @@ TEST_F(S3PutTest, AnUploadThatIsCutIsNotStored) {
 
 TEST_F(S3PutTest, TheCapacityCountsWhatWasThereBefore) {
   open();
-  ASSERT_EQ(put().outcome, Outcome::kDone);
+  ASSERT_EQ(put(), Outcome::kDone);
   tier.reset();
   S3Config config = bucket_config();
   config.capacity_bytes = s3.world.block_bytes + kHeaderBytes + 100;
