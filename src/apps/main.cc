@@ -29,6 +29,8 @@ constexpr std::array kCommands{
     Command{"bench multi-round-qa", "users who ask and ask again, against an OpenAI server", run_bench_multi_round_qa},
     Command{"bench scenarios", "a fleet under load, context lengths by tiers: what the tiers are worth",
             run_bench_scenarios},
+    Command{"ctl verify", "every block of a store against its name, place, header and checksums", run_ctl_verify},
+    Command{"ctl purge", "remove old blocks and leftovers from a store", run_ctl_purge},
     Command{"config show", "effective configuration of `serve` with origins", run_config_show},
     Command{"config convert", "LMCache's configuration as a cairn.yaml", run_config_convert},
 };

@@ -136,6 +136,12 @@ Result<S3Config> parse_bucket(const std::string& text) {
   return store.s3;
 }
 
+Result<std::string> store_directory(const std::string& text) {
+  if (text.find("://") == std::string::npos) return text;
+  CAIRN_TRY(const Store store, parse_store(text, {}));
+  return store.file.path;
+}
+
 Result<void> check_warm_from(const ServeWords& words) {
   if (words.warm_from.empty()) return {};
   const Result<Store> store = parse_store(words.warm_from, words);

@@ -30,6 +30,9 @@ struct StoreDeps {
 // The bucket of an s3:// URL, keys left to their usual sources.
 Result<S3Config> parse_bucket(const std::string& text);
 
+// The directory of a file:// URL, or the text itself.
+Result<std::string> store_directory(const std::string& text);
+
 // Each is a store URL that open_tiers takes, and no path stands twice. Opens nothing.
 Result<void> check_stores(const ServeWords& words);
 

@@ -32,6 +32,8 @@ int run_config_convert(const VerbInput& input);
 int run_model_import(const VerbInput& input);
 int run_model_init(const VerbInput& input);
 int run_model_info(const VerbInput& input);
+int run_ctl_verify(const VerbInput& input);
+int run_ctl_purge(const VerbInput& input);
 int run_size(const VerbInput& input);
 int run_bench_tier(const VerbInput& input);
 int run_bench_engine(const VerbInput& input);

@@ -1,5 +1,5 @@
-// How fast a tier is: bytes per second while it was busy, and the time of one question. Older measurements fade. A value
-// over given times; one thread.
+// How fast a tier is: bytes per second while it was busy, and the time of one question. Older measurements fade. A
+// value over given times; one thread.
 #pragma once
 
 #include <cstdint>

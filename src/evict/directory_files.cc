@@ -1,0 +1,116 @@
+#include "evict/directory_files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "base/mutex.h"
+#include "io/file.h"
+
+namespace cairn {
+namespace {
+
+constexpr std::size_t kNamesMax = 4'000'000;  // in one directory
+constexpr int kDepthMax = 8;
+
+class DirectoryFiles final : public StoreFiles {
+ public:
+  DirectoryFiles(FileCalls& calls, OwnedFile root) : calls_(calls), root_(std::move(root)) {}
+
+  Result<void> each(const Visit& visit) override {
+    CAIRN_TRY(const bool whole, walk("", visit, 0));
+    static_cast<void>(whole);
+    return {};
+  }
+
+  Result<bool> read(const std::string& path, std::uint64_t bytes, std::vector<std::byte>& into) override {
+    const OwnedFile file(calls_, calls_.open_beneath(root_.get(), path.c_str(), O_RDONLY, 0));
+    if (file.get() == -ENOENT) return false;
+    if (!file.open()) return failed("read", path, file.get());
+    into.resize(bytes);
+    std::uint64_t done = 0;
+    while (done < bytes) {
+      const iovec piece{into.data() + done, std::min(bytes - done, kIoStepBytes)};
+      const ssize_t got = calls_.read(file.get(), &piece, 1, done);
+      if (got == -EINTR) continue;
+      if (got < 0) return failed("read", path, static_cast<int>(got));
+      if (got == 0) break;
+      done += static_cast<std::uint64_t>(got);
+    }
+    into.resize(done);
+    return true;
+  }
+
+  Result<std::uint64_t> remove(std::span<const std::string> paths) override {
+    std::uint64_t gone = 0;
+    Result<void> first;
+    for (const std::string& path : paths) {
+      const int removed = calls_.unlink(root_.get(), path.c_str());
+      if (removed >= 0) {
+        ++gone;
+        MutexLock lock(mutex_);
+        const std::size_t slash = path.rfind('/');
+        if (slash != std::string::npos) emptied_.insert(path.substr(0, slash));
+      } else if (removed != -ENOENT && first) {
+        first = failed("remove", path, removed);
+      }
+    }
+    if (!first) return first.error();
+    return gone;
+  }
+
+  void tidy_up() override {
+    MutexLock lock(mutex_);
+    for (std::string path : emptied_) {  // a copy: its parents may be empty too
+      while (!path.empty() && ::unlinkat(root_.get(), path.c_str(), AT_REMOVEDIR) == 0) {
+        const std::size_t slash = path.rfind('/');
+        path.resize(slash == std::string::npos ? 0 : slash);
+      }
+    }
+    emptied_.clear();
+  }
+
+ private:
+  static Error failed(const char* what, const std::string& path, int error) {
+    return unavailable(std::string("cannot ") + what + " " + path + ": " + std::strerror(-error));
+  }
+
+  // False: the visitor has seen enough.
+  Result<bool> walk(const std::string& directory, const Visit& visit, int depth) {
+    std::vector<std::string> names;
+    const int listed = calls_.list(root_.get(), directory.empty() ? "." : directory.c_str(), kNamesMax, names);
+    if (listed == -ENOENT) return true;
+    if (listed < 0) return failed("list", directory.empty() ? "the store" : directory, listed);
+    std::ranges::sort(names);
+    for (const std::string& name : names) {
+      const std::string path = directory.empty() ? name : directory + "/" + name;
+      FileStat stat;
+      if (calls_.stat(root_.get(), path.c_str(), stat) < 0) continue;
+      if (stat.directory && depth < kDepthMax) {
+        CAIRN_TRY(const bool more, walk(path, visit, depth + 1));
+        if (!more) return false;
+      } else if (stat.regular && !visit({path, stat.bytes, stat.mtime_us})) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  FileCalls& calls_;
+  const OwnedFile root_;
+  Mutex mutex_;
+  std::set<std::string> emptied_ CAIRN_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+Result<std::unique_ptr<StoreFiles>> open_directory_files(const std::string& path, FileCalls& calls) {
+  OwnedFile root(calls, calls.open_root(path.c_str()));
+  if (!root.open()) return unavailable("cannot open " + path + ": " + std::strerror(-root.get()));
+  return std::unique_ptr<StoreFiles>(std::make_unique<DirectoryFiles>(calls, std::move(root)));
+}
+
+}  // namespace cairn

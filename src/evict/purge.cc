@@ -1,0 +1,145 @@
+#include "evict/purge.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "base/bytes.h"
+#include "evict/store_catalog.h"
+
+namespace cairn {
+namespace {
+
+constexpr std::size_t kRoundFiles = 1000;  // as many as one request to a bucket may name
+constexpr std::int64_t kLeftoverUs = 24ll * 3600 * 1'000'000;
+
+class Purge {
+ public:
+  Purge(StoreFiles& files, const PurgeOptions& options, std::int64_t unix_us)
+      : files_(files), options_(options), unix_us_(unix_us), catalog_(files) {}
+
+  // Chooses; what is chosen goes with the round.
+  void take(const StoredFile& file, PurgeReport& report) {
+    const StoreName name = parse_store_name(file.path);
+    const bool block = name.kind == FileKind::kBlock;
+    if (name.kind == FileKind::kStranger) ++report.strangers;
+    if (!chosen(name, unix_us_ - file.modified_us)) {
+      report.kept_blocks += block ? 1 : 0;
+      report.kept_bytes += block ? file.bytes : 0;
+      return;
+    }
+    (block ? report.blocks : report.others) += 1;
+    (block ? report.block_bytes : report.other_bytes) += file.bytes;
+    // Blocks first: without its manifest nobody knows any more whose they are.
+    (name.kind == FileKind::kManifest ? manifests_ : round_).push_back(file.path);
+  }
+  bool round_is_full() const { return round_.size() >= kRoundFiles; }
+
+  Result<void> settle() { return remove(round_); }
+  Result<void> finish(PurgeReport& report) {
+    CAIRN_TRY_VOID(settle());
+    CAIRN_TRY_VOID(remove(manifests_));
+    if (options_.all || options_.leftovers) CAIRN_TRY_VOID(abort_uploads(report));
+    if (!options_.dry_run) files_.tidy_up();
+    return {};
+  }
+
+ private:
+  bool is_of_model(const StoreName& name) {
+    if (options_.model.empty()) return true;
+    std::string why;
+    const auto store = name.directory.empty() ? nullptr : catalog_.find(name.directory, why);
+    return store && store->manifest.model_name == options_.model;
+  }
+
+  bool chosen(const StoreName& name, std::int64_t age_us) {
+    if (name.kind == FileKind::kStranger) return false;
+    if (!is_of_model(name)) return false;
+    if (options_.all) return true;
+    switch (name.kind) {
+      case FileKind::kBlock:
+        return options_.older_than_hours > 0 && static_cast<double>(age_us) > options_.older_than_hours * 3600e6;
+      case FileKind::kLeftover:
+      case FileKind::kSetAside:
+        return options_.leftovers && age_us > kLeftoverUs;
+      default:
+        return false;
+    }
+  }
+
+  Result<void> remove(std::vector<std::string>& paths) {
+    if (!options_.dry_run && !paths.empty()) {
+      CAIRN_TRY(const std::uint64_t gone, files_.remove(paths));
+      static_cast<void>(gone);
+    }
+    paths.clear();
+    return {};
+  }
+
+  Result<void> abort_uploads(PurgeReport& report) {
+    CAIRN_TRY(const auto uploads, files_.unfinished());
+    for (const StoreFiles::Unfinished& upload : uploads) {
+      const std::int64_t age_us = unix_us_ - upload.begun_us;
+      const StoreName name = parse_store_name(upload.path);
+      const bool abandoned = options_.leftovers && age_us > kLeftoverUs && is_of_model(name);
+      if (name.kind != FileKind::kBlock || !(abandoned || chosen(name, age_us))) continue;
+      if (!options_.dry_run) CAIRN_TRY_VOID(files_.abort(upload));
+      ++report.uploads;
+    }
+    return {};
+  }
+
+  StoreFiles& files_;
+  const PurgeOptions options_;
+  const std::int64_t unix_us_;
+  StoreCatalog catalog_;
+  std::vector<std::string> round_, manifests_;
+};
+
+}  // namespace
+
+Result<void> PurgeOptions::validate() const {
+  if (!std::isfinite(older_than_hours) || older_than_hours < 0) return invalid("older_than_hours must be 0 or more");
+  return {};
+}
+
+Result<PurgeReport> purge_store(StoreFiles& files, const PurgeOptions& options, const Clock& clock,
+                                const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+  if (!options.all && options.older_than_hours == 0 && !options.leftovers) {
+    return invalid("say what to remove: --all, --older-than-hours N, --leftovers, or several of them");
+  }
+  PurgeReport report;
+  report.dry_run = options.dry_run;
+  Purge purge(files, options, clock.unix_time_us());
+  std::uint64_t seen = 0;
+  Result<void> failed;
+  CAIRN_TRY_VOID(files.each([&](const StoredFile& file) {
+    ++seen;
+    purge.take(file, report);
+    if (!purge.round_is_full()) return true;
+    failed = purge.settle();
+    progress(seen, report.blocks + report.others);
+    return failed.has_value();
+  }));
+  CAIRN_TRY_VOID(failed);
+  CAIRN_TRY_VOID(purge.finish(report));
+  return report;
+}
+
+std::string to_text(const PurgeReport& report) {
+  const char* gone = report.dry_run ? "would be removed" : "removed";
+  std::string text;
+  const auto row = [&](const char* name, std::uint64_t count, std::uint64_t bytes, const char* what) {
+    char line[128];
+    std::snprintf(line, sizeof line, "%-12s %12llu  %10s  %s\n", name, static_cast<unsigned long long>(count),
+                  bytes > 0 ? format_bytes(bytes).c_str() : "", what);
+    text += line;
+  };
+  row("blocks", report.blocks, report.block_bytes, gone);
+  if (report.others > 0) row("other files", report.others, report.other_bytes, gone);
+  if (report.uploads > 0) row("uploads", report.uploads, 0, gone);
+  row("blocks", report.kept_blocks, report.kept_bytes, "stay");
+  if (report.strangers > 0) row("strangers", report.strangers, 0, "stay: files that are none of Cairn's");
+  return text;
+}
+
+}  // namespace cairn

@@ -1,0 +1,221 @@
+#include "evict/verify.h"
+
+#include <atomic>
+#include <cstdio>
+#include <thread>
+
+#include "base/bytes.h"
+#include "evict/store_catalog.h"
+#include "kv/header.h"
+
+namespace cairn {
+namespace {
+
+constexpr std::size_t kRoundFiles = 256, kFindingsMax = 1000;
+constexpr std::uint64_t kBlockBytesMax = 4ull << 30;  // read at once
+
+// What became of one block. `what` is empty when it is right.
+struct Judgement {
+  enum class Kind : std::uint8_t { kGood, kDamaged, kForeign, kUnread, kVanished } kind = Kind::kGood;
+  std::string what;
+  std::uint64_t read_bytes = 0;
+};
+
+class Verification {
+ public:
+  Verification(StoreFiles& files, const VerifyOptions& options) : files_(files), options_(options), catalog_(files) {}
+
+  void take(const StoredFile& file, VerifyReport& report) {
+    const StoreName name = parse_store_name(file.path);
+    switch (name.kind) {
+      case FileKind::kBlock:
+        round_.push_back({file, name, {}});
+        break;
+      case FileKind::kLeftover:
+      case FileKind::kSetAside:
+        ++report.leftovers;
+        report.leftover_bytes += file.bytes;
+        break;
+      case FileKind::kStranger:
+        ++report.strangers;
+        break;
+      case FileKind::kManifest:
+      case FileKind::kUsage:
+        break;
+    }
+  }
+  bool round_is_full() const { return round_.size() >= kRoundFiles; }
+
+  void settle(VerifyReport& report) {
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+      std::vector<std::byte> bytes;
+      for (std::size_t i = next++; i < round_.size(); i = next++) round_[i].found = judge(round_[i], bytes);
+    };
+    {
+      std::vector<std::jthread> crew;
+      for (std::uint32_t t = 1; t < options_.threads; ++t) crew.emplace_back(work);
+      work();
+    }
+    for (const Candidate& candidate : round_) count(candidate, report);
+    round_.clear();
+  }
+
+ private:
+  struct Candidate {
+    StoredFile file;
+    StoreName name;
+    Judgement found;
+  };
+
+  Judgement judge(const Candidate& candidate, std::vector<std::byte>& bytes) {
+    using Kind = Judgement::Kind;
+    std::string why;
+    const auto store = catalog_.find(candidate.name.directory, why);
+    if (!store) return {Kind::kForeign, "its store has " + why, 0};
+    const auto shard = store->shards.find(candidate.name.shard);
+    if (shard == store->shards.end()) return {Kind::kForeign, "its store has no such cell", 0};
+    const std::uint64_t wanted = options_.headers_only ? kHeaderBytes : candidate.file.bytes;
+    if (wanted > kBlockBytesMax) return {Kind::kDamaged, "too long for any block", 0};
+    const Result<bool> there = files_.read(candidate.file.path, wanted, bytes);
+    if (!there) return {Kind::kUnread, there.error().detail, 0};
+    if (!*there) return {Kind::kVanished, "", 0};
+    Judgement found{Kind::kGood, "", bytes.size()};
+    const auto damaged = [&](std::string_view what) {
+      found.kind = Kind::kDamaged;
+      found.what = what;
+      return found;
+    };
+    if (bytes.size() < kHeaderBytes) return damaged("shorter than a header");
+    BlockHeader header;
+    const HeaderBytes first(bytes.data(), kHeaderBytes);
+    HeaderVerdict verdict = decode_header(first, header);
+    if (verdict == HeaderVerdict::kOk && header.chunk.tokens != store->layout.spec().chunk_tokens) {
+      verdict = HeaderVerdict::kWrongTokens;
+    }
+    if (verdict == HeaderVerdict::kOk) {
+      const KvBlockId id{header.chunk, shard->second};
+      verdict = compare_header(header, make_header(store->path.root(), store->layout, id));
+    }
+    if (verdict == HeaderVerdict::kOk && header.chunk.key != *candidate.name.key) verdict = HeaderVerdict::kWrongKey;
+    if (verdict == HeaderVerdict::kOk && candidate.file.bytes != header.file_bytes()) {
+      verdict = HeaderVerdict::kBadLength;
+    }
+    if (verdict == HeaderVerdict::kOk && !options_.headers_only) verdict = judge_payload(header, bytes);
+    if (verdict == HeaderVerdict::kOk) return found;
+    if (means_quarantine(verdict)) return damaged(to_string(verdict));
+    found.kind = Kind::kForeign;
+    found.what = to_string(verdict);
+    return found;
+  }
+
+  static HeaderVerdict judge_payload(const BlockHeader& header, std::span<const std::byte> bytes) {
+    if (bytes.size() != header.file_bytes()) return HeaderVerdict::kBadLength;
+    const ByteSpan payload = bytes.subspan(kHeaderBytes, header.stored_bytes);
+    if (!all_zero(bytes.subspan(kHeaderBytes + header.stored_bytes))) return HeaderVerdict::kNonzeroPadding;
+    return verify_payload(header, {&payload, 1});
+  }
+
+  void count(const Candidate& candidate, VerifyReport& report) {
+    report.read_bytes += candidate.found.read_bytes;
+    bool removed = false;
+    switch (candidate.found.kind) {
+      case Judgement::Kind::kGood: {
+        VerifyReport::Store& store = report.stores[candidate.name.directory];
+        if (std::string why; store.blocks == 0) {
+          store.model_name = catalog_.find(candidate.name.directory, why)->manifest.model_name;
+        }
+        ++store.blocks;
+        store.bytes += candidate.file.bytes;
+        return;
+      }
+      case Judgement::Kind::kVanished:
+        ++report.vanished;
+        return;
+      case Judgement::Kind::kForeign:
+        ++report.foreign;
+        break;
+      case Judgement::Kind::kUnread:
+        ++report.unread;
+        break;
+      case Judgement::Kind::kDamaged:
+        ++report.damaged;
+        if (options_.repair) removed = bool(files_.remove({&candidate.file.path, 1}));
+        report.removed += removed ? 1 : 0;
+        break;
+    }
+    if (report.findings.size() < kFindingsMax) {
+      report.findings.push_back({candidate.file.path, candidate.found.what, removed});
+    }
+  }
+
+  StoreFiles& files_;
+  const VerifyOptions options_;
+  StoreCatalog catalog_;
+  std::vector<Candidate> round_;
+};
+
+}  // namespace
+
+Result<void> VerifyOptions::validate() const {
+  if (threads < 1 || threads > 256) return invalid("threads must be 1 to 256");
+  return {};
+}
+
+Result<VerifyReport> verify_store(StoreFiles& files, const VerifyOptions& options, const Clock& clock,
+                                  const std::function<void(const VerifyProgress&)>& progress) {
+  VerifyReport report;
+  Verification verification(files, options);
+  const std::int64_t began_us = clock.now_us();
+  const auto settle = [&] {
+    verification.settle(report);
+    report.seconds = static_cast<double>(clock.now_us() - began_us) * 1e-6;
+    VerifyProgress now{0, report.read_bytes, report.damaged, report.seconds};
+    for (const auto& [directory, store] : report.stores) now.blocks += store.blocks;
+    progress(now);
+  };
+  CAIRN_TRY_VOID(files.each([&](const StoredFile& file) {
+    verification.take(file, report);
+    if (verification.round_is_full()) settle();
+    return true;
+  }));
+  settle();
+  if (options.repair) files.tidy_up();
+  CAIRN_TRY(const auto unfinished, files.unfinished());
+  report.leftovers += unfinished.size();
+  return report;
+}
+
+std::string to_text(const VerifyReport& report) {
+  std::string text;
+  std::uint64_t blocks = 0;
+  for (const auto& [directory, store] : report.stores) {
+    blocks += store.blocks;
+    text += directory + "  " + (store.model_name.empty() ? "" : "(" + store.model_name + ")  ") +
+            std::to_string(store.blocks) + " blocks, " + format_bytes(store.bytes) + "\n";
+  }
+  for (const VerifyReport::Finding& finding : report.findings) {
+    text += finding.path + ": " + finding.what + (finding.removed ? ", removed" : "") + "\n";
+  }
+  const std::uint64_t found = report.damaged + report.foreign + report.unread;
+  if (found > report.findings.size()) text += "... and " + std::to_string(found - report.findings.size()) + " more\n";
+  char line[256];
+  const auto row = [&](const char* name, std::uint64_t count, const std::string& means) {
+    if (count == 0) return;
+    std::snprintf(line, sizeof line, "%-10s %12llu  %s\n", name, static_cast<unsigned long long>(count), means.c_str());
+    text += line;
+  };
+  row("damaged", report.damaged, "misses wherever they are asked for; --repair removes them");
+  row("foreign", report.foreign, "of another store or a newer version: left alone");
+  row("unread", report.unread, "the store gave an error instead");
+  row("leftovers", report.leftovers,
+      format_bytes(report.leftover_bytes) + " of writers that ended: cairn ctl purge --leftovers removes them");
+  row("strangers", report.strangers, "files that are none of Cairn's");
+  std::snprintf(line, sizeof line, "%-10s %12llu  blocks; %s read at %.2f GB/s\n", "right",
+                static_cast<unsigned long long>(blocks), format_bytes(report.read_bytes).c_str(),
+                static_cast<double>(report.read_bytes) / 1e9 / std::max(report.seconds, 1e-3));
+  text += line;
+  return text;
+}
+
+}  // namespace cairn
