@@ -45,10 +45,10 @@ class Purge {
 
  private:
   bool is_of_model(const StoreName& name) {
-    if (options_.model.empty()) return true;
+    if (options_.model_name.empty()) return true;
     std::string why;
     const auto store = name.directory.empty() ? nullptr : catalog_.find(name.directory, why);
-    return store && store->manifest.model_name == options_.model;
+    return store && store->manifest.model_name == options_.model_name;
   }
 
   bool chosen(const StoreName& name, std::int64_t age_us) {

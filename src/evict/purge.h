@@ -15,7 +15,7 @@ struct PurgeOptions {
   bool all = false;
   double older_than_hours = 0;  // 0: not by age
   bool leftovers = false;
-  std::string model;  // as the manifests name it; empty: all
+  std::string model_name;  // as the manifests name it; empty: all
   bool dry_run = false;
   Result<void> validate() const;
   template <class V>
@@ -24,7 +24,7 @@ struct PurgeOptions {
     v.field("older_than_hours", &PurgeOptions::older_than_hours, "blocks that were written longer ago; 0: not by age");
     v.field("leftovers", &PurgeOptions::leftovers,
             "what writers left a day ago or longer: temporary files, damaged blocks set aside, unfinished uploads");
-    v.field("model", &PurgeOptions::model, "only stores of the model that their manifest names so; empty: all");
+    v.field("model_name", &PurgeOptions::model_name, "only stores of the model that their manifest names so; empty: all");
     v.field("dry_run", &PurgeOptions::dry_run, "say what would go, remove nothing");
   }
 };

@@ -76,11 +76,16 @@ struct S3Client::State : public std::enable_shared_from_this<State> {
     }
     in_flight = &metrics.gauge("cairn_s3_requests_in_flight", "Requests on the wire.");
     limit = &metrics.gauge("cairn_s3_transfers_max", "Transfers at a time, as found out.");
-    limit->set(transfers.limit());
+    show_limit();
   }
 
   std::shared_ptr<Call> call_of(S3RequestId id);  // null: it was answered
   void start(S3RequestId id);
+  // One gauge for all buckets of the process: each adds its own.
+  void show_limit() {
+    const double now = transfers.limit();
+    limit->add(now - std::exchange(shown_limit, now));
+  }
   void pump(Lane& lane, std::uint32_t most);
   void pump_all();
   void send(const std::shared_ptr<Call>& call);
@@ -110,7 +115,7 @@ struct S3Client::State : public std::enable_shared_from_this<State> {
   // The transport's thread only.
   Lane data, small;
   Concurrency transfers;
-  double retry_tokens = kRetryTokensMax;
+  double retry_tokens = kRetryTokensMax, shown_limit = 0;
   Random jitter{random_u64()};
   std::int64_t skew_us = 0;  // added to our clock
 };
@@ -294,7 +299,7 @@ void S3Client::State::ended(const std::shared_ptr<Call>& call, Attempt& attempt,
   } else if (answer_now.verdict == S3Verdict::kThrottled || (!result && result.error().code == ErrorCode::kTimeout)) {
     if (is_data(call->request.op)) transfers.on_throttled(now_us);
   }
-  limit->set(transfers.limit());
+  show_limit();
   if (call->cancelled) {
     answer_now.verdict = S3Verdict::kCancelled;
     answer_now.detail = "cancelled";

@@ -75,7 +75,7 @@ TEST_F(PurgeTest, AModelIsNamedAsItsManifestNamesIt) {
   ASSERT_EQ(named.put(*tier, 0), Outcome::kDone);
   const auto files = open_directory_files(named.config.path).value();
   const auto removed = [&](const std::string& model) {
-    return purge_store(*files, {.all = true, .model = model}, clock_, [](std::uint64_t, std::uint64_t) {})->blocks;
+    return purge_store(*files, {.all = true, .model_name = model}, clock_, [](std::uint64_t, std::uint64_t) {})->blocks;
   };
   EXPECT_EQ(removed("other"), 0u);
   EXPECT_EQ(removed("mine"), 1u);
