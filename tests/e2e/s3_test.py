@@ -167,7 +167,8 @@ def test_the_bench_measures_a_bucket_and_leaves_nothing(versitygw, settings, tok
     assert not [path for path in server.root.rglob("*") if path.is_file() and "cairn-bench" in str(path)]
 
 
-def test_lmcaches_file_serves_from_a_bucket(serve, chat_model, imposter, tmp_path):
+@pytest.mark.parametrize("threads", [320, 1])
+def test_lmcaches_file_serves_from_a_bucket(serve, chat_model, imposter, tmp_path, threads):
     server = imposter()
     host = server.url.split("://")[1]
     config = tmp_path / "lmcache.yaml"
@@ -178,7 +179,7 @@ save_decode_cache: True
 remote_url: "s3://{server.bucket}.{host}"
 remote_serde: "naive"
 extra_config:
-  s3_num_io_threads: 320
+  s3_num_io_threads: {threads}
   s3_prefer_http2: False
   disable_tls: True
   s3_use_path_style: True
@@ -190,5 +191,7 @@ extra_config:
     _, _, usage = answer(instance)
     stored(instance, usage)
     assert server.secret_key not in instance.log.read_text()
+    if threads == 1:
+        assert server.stats()["max_in_flight"] == 1
     status, _, page = instance.request("GET", "/metrics")
     assert status == 200 and server.secret_key not in page.decode() and json.dumps(server.access_key)[1:-1] not in page.decode()

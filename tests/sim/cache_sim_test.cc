@@ -11,7 +11,7 @@
 namespace cairn::test {
 namespace {
 
-constexpr std::uint64_t kWorlds = 2500, kBucketWorlds = 500;
+constexpr std::uint64_t kWorlds = 2500, kBucketWorlds = CAIRN_SANITIZED ? 60 : 500;
 
 std::vector<std::uint64_t> seeds() {
   std::vector<std::uint64_t> seeds;

@@ -1,1 +1,6 @@
 cairn_test(NAME sim DEPENDS connector cache tier s3 kv io telemetry)
+if(CAIRN_SANITIZE)
+  target_compile_definitions(sim_test PRIVATE CAIRN_SANITIZED=true)
+else()
+  target_compile_definitions(sim_test PRIVATE CAIRN_SANITIZED=false)
+endif()
