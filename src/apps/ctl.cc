@@ -59,6 +59,10 @@ int run_ctl_verify(const VerbInput& input) {
   });
   screen.clear();
   if (!report) return fail(report.error());
+  if (report->manifests == 0 && report->stores.empty() && report->findings.empty()) {
+    return fail(invalid("there is no store of Cairn's in " + redact_url(parsed.loaded.positional[0]) +
+                        ": name the directory or the bucket and prefix that --store of cairn serve names"));
+  }
   std::fputs(to_text(*report).c_str(), stdout);
   return report->good() ? 0 : 1;
 }

@@ -93,9 +93,9 @@ void LoadJob::close(MissReason reason) {
   closing_ = true;
   if (end_reason_ == MissReason::kNone || filled() < end_) end_reason_ = reason;
   const bool slow = reason == MissReason::kStalled || reason == MissReason::kSlower || reason == MissReason::kTimeout;
+  if (slow) state_.give_up(*this);
   for (auto& [number, work] : state_.under_way) {
-    if (work->owner != this || work->batch.verb != Verb::kGet) continue;
-    slow ? state_.give_up(*work) : state_.cancel(*work);
+    if (work->owner == this && work->batch.verb == Verb::kGet) state_.cancel(*work);
   }
 }
 

@@ -7,6 +7,7 @@ namespace cairn {
 
 void RateMeter::observe_bytes(std::uint64_t bytes, std::int64_t busy_us, std::int64_t now_us) {
   if (bytes == 0) return;
+  if (now_us - news_us_ > kTrustUs) bytes_ = busy_us_ = 0;  // what was true then must not outweigh what is
   // Sums that fade together: batches that end at the same moment share one busy time, so single quotients mean nothing.
   bytes_ = bytes_ * kKeep + static_cast<double>(bytes);
   busy_us_ = busy_us_ * kKeep + static_cast<double>(std::max<std::int64_t>(busy_us, 1));
@@ -17,7 +18,7 @@ void RateMeter::observe_bytes(std::uint64_t bytes, std::int64_t busy_us, std::in
 void RateMeter::observe_stall(std::uint64_t bytes, std::int64_t busy_us, std::int64_t now_us) {
   const double enough = static_cast<double>(bytes) / static_cast<double>(std::max<std::int64_t>(busy_us, 1)) * 1e6;
   const TierRate before = expected(now_us);
-  stalled_ = (before.measured() ? before.bytes_per_s : enough) / 2;
+  stalled_ = std::max((before.measured() ? before.bytes_per_s : enough) / 2, 1.0);
   news_us_ = now_us;
 }
 

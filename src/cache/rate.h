@@ -33,7 +33,7 @@ class RateMeter {
 
  private:
   static constexpr std::int64_t kTrustUs = 60'000'000;
-  static constexpr double kDoublingsMax = 10;
+  static constexpr double kDoublingsMax = 30;
   static constexpr double kKeep = 0.8;  // share of the past in each new average
   double bytes_ = 0, busy_us_ = 0, latency_us_ = 0;
   double stalled_ = 0;  // bytes per second expected since the last stall; 0: bytes came since

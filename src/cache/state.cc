@@ -145,21 +145,31 @@ std::int64_t CacheState::busy_from_us(const Work& work) const {
   return std::max(tiers[work.tier].read_end_us, started_us != 0 ? started_us : work.submitted_us);
 }
 
-void CacheState::give_up(Work& work) {
-  const std::int64_t busy_us = now_us - busy_from_us(work);
-  // What waits in the tier's queue, or began just now, tells nothing.
-  if (!work.cancelled && work.batch.started_us.load(std::memory_order_relaxed) != 0 && busy_us >= stall_us() / 2) {
-    watch(work);
-    TierState& tier = tiers[work.tier];
-    if (work.segments_seen != 0) {
-      tier.rate.observe_bytes(std::min(work.segments_seen * segment_bytes, work.bytes), busy_us, now_us);
-    } else {
-      tier.rate.observe_stall(std::min(segment_bytes, work.bytes), busy_us, now_us);
+void CacheState::give_up(const Job& job) {
+  for (std::size_t t = 0; t < tiers.size(); ++t) {
+    std::vector<Work*> gets;
+    std::uint64_t seen_bytes = 0, asked_bytes = 0;
+    std::int64_t busy_us = 0;
+    for (auto& [number, work] : under_way) {
+      // What waits in the tier's queue tells nothing.
+      const bool started = work->batch.started_us.load(std::memory_order_relaxed) != 0;
+      if (work->owner != &job || work->tier != t || work->batch.verb != Verb::kGet || work->cancelled || !started)
+        continue;
+      watch(*work);
+      gets.push_back(work.get());
+      seen_bytes += std::min(work->segments_seen * segment_bytes, work->bytes);
+      asked_bytes += work->bytes;
+      busy_us = std::max(busy_us, now_us - busy_from_us(*work));
     }
-    tier.read_end_us = now_us;
-    work.gave_up = true;
+    if (gets.empty() || busy_us < stall_us() / 2) continue;  // began just now
+    if (seen_bytes != 0) {
+      tiers[t].rate.observe_bytes(seen_bytes, busy_us, now_us);
+    } else {
+      tiers[t].rate.observe_stall(std::min(segment_bytes, asked_bytes), busy_us, now_us);
+    }
+    tiers[t].read_end_us = now_us;
+    for (Work* work : gets) work->gave_up = true;
   }
-  cancel(work);
 }
 
 void CacheState::settle_rows(Work& work) {

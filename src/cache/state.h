@@ -101,8 +101,8 @@ struct CacheState {
   Work& submit(std::unique_ptr<Work> work, Job* owner, Deadline deadline);
   void collect(Operation& op);  // one that came back
   void cancel(Work& work);
-  // Cancels a get because it is too slow, and learns from it how slow.
-  void give_up(Work& work);
+  // The job's gets are too slow, and about to be cancelled: learns how slow their tiers are.
+  void give_up(const Job& job);
   // Nobody waits for it any more: the tier is told, and what it may still write to or read from stays held.
   void abandon(Work& work);
   void abandon_all(Job& job);

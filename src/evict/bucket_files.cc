@@ -63,6 +63,7 @@ class BucketFiles final : public StoreFiles {
     into.clear();
     if (bytes == 0) return true;
     S3Request get = request(S3Op::kGet, path);
+    get.deadline.at_us += static_cast<std::int64_t>(bytes);  // 1 MB/s will do
     get.headers = {{"range", "bytes=0-" + std::to_string(bytes - 1)}};
     const auto body = std::make_shared<Collected>(bytes);
     get.sink = body;

@@ -83,6 +83,8 @@ class DirectoryFiles final : public StoreFiles {
     std::vector<std::string> names;
     const int listed = calls_.list(root_.get(), directory.empty() ? "." : directory.c_str(), kNamesMax, names);
     if (listed == -ENOENT) return true;
+    // Somebody else's, such as lost+found: told as a file that is none of ours.
+    if ((listed == -EACCES || listed == -EPERM) && depth > 0) return visit({directory + "/", 0, 0});
     if (listed < 0) return failed("list", directory.empty() ? "the store" : directory, listed);
     std::ranges::sort(names);
     for (const std::string& name : names) {

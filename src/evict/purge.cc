@@ -22,22 +22,20 @@ class Purge {
     const StoreName name = parse_store_name(file.path);
     const bool block = name.kind == FileKind::kBlock;
     if (name.kind == FileKind::kStranger) ++report.strangers;
-    if (!chosen(name, unix_us_ - file.modified_us)) {
+    if (!chosen(name, file.modified_us)) {
       report.kept_blocks += block ? 1 : 0;
       report.kept_bytes += block ? file.bytes : 0;
       return;
     }
     (block ? report.blocks : report.others) += 1;
     (block ? report.block_bytes : report.other_bytes) += file.bytes;
-    // Blocks first: without its manifest nobody knows any more whose they are.
-    (name.kind == FileKind::kManifest ? manifests_ : round_).push_back(file.path);
+    round_.push_back(file.path);
   }
   bool round_is_full() const { return round_.size() >= kRoundFiles; }
 
   Result<void> settle() { return remove(round_); }
   Result<void> finish(PurgeReport& report) {
     CAIRN_TRY_VOID(settle());
-    CAIRN_TRY_VOID(remove(manifests_));
     if (options_.all || options_.leftovers) CAIRN_TRY_VOID(abort_uploads(report));
     if (!options_.dry_run) files_.tidy_up();
     return {};
@@ -46,21 +44,22 @@ class Purge {
  private:
   bool is_of_model(const StoreName& name) {
     if (options_.model_name.empty()) return true;
-    std::string why;
-    const auto store = name.directory.empty() ? nullptr : catalog_.find(name.directory, why);
+    const auto store = name.directory.empty() ? nullptr : catalog_.find(name.directory);
     return store && store->manifest.model_name == options_.model_name;
   }
 
-  bool chosen(const StoreName& name, std::int64_t age_us) {
-    if (name.kind == FileKind::kStranger) return false;
+  // Manifests stay: an instance that serves writes its own only when it starts.
+  bool chosen(const StoreName& name, std::int64_t written_us) {
+    const bool dated = written_us > 0;  // else nobody knows how old it is
+    const std::int64_t age_us = unix_us_ - written_us;
     if (!is_of_model(name)) return false;
-    if (options_.all) return true;
     switch (name.kind) {
       case FileKind::kBlock:
-        return options_.older_than_hours > 0 && static_cast<double>(age_us) > options_.older_than_hours * 3600e6;
+        return options_.all || (dated && options_.older_than_hours > 0 &&
+                                static_cast<double>(age_us) > options_.older_than_hours * 3600e6);
       case FileKind::kLeftover:
       case FileKind::kSetAside:
-        return options_.leftovers && age_us > kLeftoverUs;
+        return (options_.all || options_.leftovers) && dated && age_us > kLeftoverUs;
       default:
         return false;
     }
@@ -78,10 +77,10 @@ class Purge {
   Result<void> abort_uploads(PurgeReport& report) {
     CAIRN_TRY(const auto uploads, files_.unfinished());
     for (const StoreFiles::Unfinished& upload : uploads) {
-      const std::int64_t age_us = unix_us_ - upload.begun_us;
-      const StoreName name = parse_store_name(upload.path);
-      const bool abandoned = options_.leftovers && age_us > kLeftoverUs && is_of_model(name);
-      if (name.kind != FileKind::kBlock || !(abandoned || chosen(name, age_us))) continue;
+      StoreName name = parse_store_name(upload.path);
+      if (name.kind != FileKind::kBlock) continue;
+      name.kind = FileKind::kLeftover;
+      if (!chosen(name, upload.begun_us)) continue;
       if (!options_.dry_run) CAIRN_TRY_VOID(files_.abort(upload));
       ++report.uploads;
     }
@@ -92,7 +91,7 @@ class Purge {
   const PurgeOptions options_;
   const std::int64_t unix_us_;
   StoreCatalog catalog_;
-  std::vector<std::string> round_, manifests_;
+  std::vector<std::string> round_;
 };
 
 }  // namespace

@@ -20,11 +20,12 @@ struct PurgeOptions {
   Result<void> validate() const;
   template <class V>
   static void describe(V& v) {
-    v.field("all", &PurgeOptions::all, "every block, and the manifests");
+    v.field("all", &PurgeOptions::all, "every block, and leftovers; manifests stay, for instances that serve");
     v.field("older_than_hours", &PurgeOptions::older_than_hours, "blocks that were written longer ago; 0: not by age");
     v.field("leftovers", &PurgeOptions::leftovers,
             "what writers left a day ago or longer: temporary files, damaged blocks set aside, unfinished uploads");
-    v.field("model_name", &PurgeOptions::model_name, "only stores of the model that their manifest names so; empty: all");
+    v.field("model_name", &PurgeOptions::model_name,
+            "only stores of the model that their manifest names so; empty: all");
     v.field("dry_run", &PurgeOptions::dry_run, "say what would go, remove nothing");
   }
 };

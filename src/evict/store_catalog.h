@@ -44,13 +44,20 @@ struct StoreEntry {
 class StoreCatalog {
  public:
   explicit StoreCatalog(StoreFiles& files) : files_(files) {}
-  // Null: no manifest that can be read, or it belongs elsewhere; `why` says so. Any thread.
-  std::shared_ptr<const StoreEntry> find(const std::string& directory, std::string& why);
+  // Null: no manifest, a damaged one, or one that belongs elsewhere; `why` says so. `failed`: the store gave an error
+  // instead, which is not remembered. Any thread.
+  std::shared_ptr<const StoreEntry> find(const std::string& directory, std::string& why, bool& failed);
+  std::shared_ptr<const StoreEntry> find(const std::string& directory) {
+    std::string why;
+    bool failed = false;
+    return find(directory, why, failed);
+  }
 
  private:
   struct Known {
     std::shared_ptr<const StoreEntry> entry;
     std::string why;
+    bool failed = false;
   };
   Known load(const std::string& directory);
   StoreFiles& files_;

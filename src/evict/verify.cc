@@ -1,5 +1,6 @@
 #include "evict/verify.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <thread>
@@ -12,11 +13,10 @@ namespace cairn {
 namespace {
 
 constexpr std::size_t kRoundFiles = 256, kFindingsMax = 1000;
-constexpr std::uint64_t kBlockBytesMax = 4ull << 30;  // read at once
 
 // What became of one block. `what` is empty when it is right.
 struct Judgement {
-  enum class Kind : std::uint8_t { kGood, kDamaged, kForeign, kUnread, kVanished } kind = Kind::kGood;
+  enum class Kind : std::uint8_t { kGood, kDamaged, kForeign, kUnknown, kUnread, kVanished } kind = Kind::kGood;
   std::string what;
   std::uint64_t read_bytes = 0;
 };
@@ -40,6 +40,8 @@ class Verification {
         ++report.strangers;
         break;
       case FileKind::kManifest:
+        ++report.manifests;
+        break;
       case FileKind::kUsage:
         break;
     }
@@ -75,12 +77,15 @@ class Verification {
   Judgement judge(const Candidate& candidate, std::vector<std::byte>& bytes) {
     using Kind = Judgement::Kind;
     std::string why;
-    const auto store = catalog_.find(candidate.name.directory, why);
-    if (!store) return {Kind::kForeign, "its store has " + why, 0};
+    bool failed = false;
+    const auto store = catalog_.find(candidate.name.directory, why, failed);
+    if (!store) return {failed ? Kind::kUnread : Kind::kUnknown, why, 0};
     const auto shard = store->shards.find(candidate.name.shard);
     if (shard == store->shards.end()) return {Kind::kForeign, "its store has no such cell", 0};
-    const std::uint64_t wanted = options_.headers_only ? kHeaderBytes : candidate.file.bytes;
-    if (wanted > kBlockBytesMax) return {Kind::kDamaged, "too long for any block", 0};
+    const std::uint64_t whole = kHeaderBytes + round_up(store->layout.block_bytes(shard->second), 4096);
+    // Another length is no block of this store; its header tells what it is.
+    const bool header_only = options_.headers_only || candidate.file.bytes != whole;
+    const std::uint64_t wanted = std::min(candidate.file.bytes, header_only ? kHeaderBytes : whole);
     const Result<bool> there = files_.read(candidate.file.path, wanted, bytes);
     if (!there) return {Kind::kUnread, there.error().detail, 0};
     if (!*there) return {Kind::kVanished, "", 0};
@@ -105,7 +110,7 @@ class Verification {
     if (verdict == HeaderVerdict::kOk && candidate.file.bytes != header.file_bytes()) {
       verdict = HeaderVerdict::kBadLength;
     }
-    if (verdict == HeaderVerdict::kOk && !options_.headers_only) verdict = judge_payload(header, bytes);
+    if (verdict == HeaderVerdict::kOk && !header_only) verdict = judge_payload(header, bytes);
     if (verdict == HeaderVerdict::kOk) return found;
     if (means_quarantine(verdict)) return damaged(to_string(verdict));
     found.kind = Kind::kForeign;
@@ -126,9 +131,7 @@ class Verification {
     switch (candidate.found.kind) {
       case Judgement::Kind::kGood: {
         VerifyReport::Store& store = report.stores[candidate.name.directory];
-        if (std::string why; store.blocks == 0) {
-          store.model_name = catalog_.find(candidate.name.directory, why)->manifest.model_name;
-        }
+        if (store.blocks == 0) store.model_name = catalog_.find(candidate.name.directory)->manifest.model_name;
         ++store.blocks;
         store.bytes += candidate.file.bytes;
         return;
@@ -138,6 +141,9 @@ class Verification {
         return;
       case Judgement::Kind::kForeign:
         ++report.foreign;
+        break;
+      case Judgement::Kind::kUnknown:
+        ++report.unknown;
         break;
       case Judgement::Kind::kUnread:
         ++report.unread;
@@ -185,23 +191,33 @@ Result<VerifyReport> verify_store(StoreFiles& files, const VerifyOptions& option
   }));
   settle();
   if (options.repair) files.tidy_up();
-  CAIRN_TRY(const auto unfinished, files.unfinished());
-  report.leftovers += unfinished.size();
+  const auto unfinished = files.unfinished();  // a service without that list has been verified all the same
+  if (unfinished) report.leftovers += unfinished->size();
   return report;
 }
+
+namespace {
+
+// Names and texts of a store are somebody's: nothing of them may act on a terminal.
+std::string plain(std::string text) {
+  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return text;
+}
+
+}  // namespace
 
 std::string to_text(const VerifyReport& report) {
   std::string text;
   std::uint64_t blocks = 0;
   for (const auto& [directory, store] : report.stores) {
     blocks += store.blocks;
-    text += directory + "  " + (store.model_name.empty() ? "" : "(" + store.model_name + ")  ") +
+    text += plain(directory) + "  " + (store.model_name.empty() ? "" : "(" + plain(store.model_name) + ")  ") +
             std::to_string(store.blocks) + " blocks, " + format_bytes(store.bytes) + "\n";
   }
   for (const VerifyReport::Finding& finding : report.findings) {
-    text += finding.path + ": " + finding.what + (finding.removed ? ", removed" : "") + "\n";
+    text += plain(finding.path) + ": " + plain(finding.what) + (finding.removed ? ", removed" : "") + "\n";
   }
-  const std::uint64_t found = report.damaged + report.foreign + report.unread;
+  const std::uint64_t found = report.damaged + report.foreign + report.unknown + report.unread;
   if (found > report.findings.size()) text += "... and " + std::to_string(found - report.findings.size()) + " more\n";
   char line[256];
   const auto row = [&](const char* name, std::uint64_t count, const std::string& means) {
@@ -211,6 +227,7 @@ std::string to_text(const VerifyReport& report) {
   };
   row("damaged", report.damaged, "misses wherever they are asked for; --repair removes them");
   row("foreign", report.foreign, "of another store or a newer version: left alone");
+  row("unknown", report.unknown, "without a manifest nobody knows what they should be");
   row("unread", report.unread, "the store gave an error instead");
   row("leftovers", report.leftovers,
       format_bytes(report.leftover_bytes) + " of writers that ended: cairn ctl purge --leftovers removes them");

@@ -36,14 +36,15 @@ struct VerifyReport {
     bool removed = false;
   };
   std::map<std::string, Store> stores;  // by directory; blocks that are right
-  std::uint64_t damaged = 0, removed = 0, foreign = 0, unread = 0;
+  std::uint64_t damaged = 0, removed = 0, foreign = 0, unknown = 0, unread = 0;
   std::uint64_t leftovers = 0, leftover_bytes = 0;  // temporary files, what was set aside, unfinished uploads
   std::uint64_t strangers = 0;                      // files that are none of ours
+  std::uint64_t manifests = 0;                      // 0, and no block: this is no store
   std::uint64_t vanished = 0;                       // removed by others meanwhile
   std::vector<Finding> findings;                    // the first 1,000
   double seconds = 0;
   std::uint64_t read_bytes = 0;
-  bool good() const { return damaged == removed && unread == 0; }
+  bool good() const { return damaged == removed && unknown == 0 && unread == 0; }
 };
 
 struct VerifyProgress {

@@ -29,7 +29,8 @@ std::string text_of(const pugi::xml_node& node, std::string_view name) { return 
 // "2026-11-22T02:00:00.000Z"; 0: nothing like it.
 std::int64_t time_us(const std::string& text) {
   std::tm parts{};
-  if (::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr) return 0;
+  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr || !text.ends_with('Z')) return 0;
   return static_cast<std::int64_t>(::timegm(&parts)) * 1'000'000;
 }
 

@@ -44,10 +44,17 @@ TEST(Rate, IsExpectedToDoubleEachMinuteOnceNothingWasHeardForOne) {
   EXPECT_NEAR(meter.expected(6 * kMinute).bytes_per_s, 1e6, 1);
   EXPECT_NEAR(meter.expected(7 * kMinute).bytes_per_s, 2e6, 1);
   EXPECT_NEAR(meter.expected(9 * kMinute).bytes_per_s, 8e6, 1);
-  EXPECT_NEAR(meter.expected(1000 * kMinute).bytes_per_s, 1e6 * 1024, 1) << "bounded";
+  EXPECT_NEAR(meter.expected(1000 * kMinute).bytes_per_s, 1e6 * 1024 * 1024 * 1024, 1e6) << "bounded";
   EXPECT_NEAR(meter.measured().bytes_per_s, 1e6, 1);
   meter.observe_bytes(1'000'000, 1'000'000, 9 * kMinute);
   EXPECT_NEAR(meter.expected(9 * kMinute).bytes_per_s, 1e6, 1) << "what is measured counts again";
+}
+
+TEST(Rate, OneFastReadAfterMinutesOutweighsASlowPast) {
+  RateMeter meter;
+  for (int i = 0; i < 20; ++i) meter.observe_bytes(1'000'000, 1'000'000, 0);
+  meter.observe_bytes(1'000'000, 1000, 2 * kMinute);
+  EXPECT_NEAR(meter.measured().bytes_per_s, 1e9, 1);
 }
 
 TEST(Rate, EachStallHalvesWhatIsExpectedUntilBytesComeAgain) {

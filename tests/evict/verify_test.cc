@@ -93,18 +93,28 @@ TEST_F(VerifyTest, WhatIsNotOursIsCountedAndLeftAlone) {
   store(1);
   write(beneath("photo.jpg"), "x");
   const std::string key(64, 'a');
-  write(beneath("other-1x1-00000000/t16-0123456789ab/L0-1_H0-1/aaa/" + key + ".kv"), "x");
+  write(beneath("other-1x1-00000000/t16-bf16-c256-0123456789ab/L0-1_H0-1/aaa/" + key + ".kv"), "x");
   write(beneath(directory() + "/L9-10_H0-1/aaa/" + key + ".kv"), "x");
   write(fs::path(file_of(0)).parent_path().string() + "/." + key + ".0123456789abcdef.tmp", "12345");
   const VerifyReport report = verify({.repair = true});
   EXPECT_EQ(report.strangers, 1u);
-  EXPECT_EQ(report.foreign, 2u);
+  EXPECT_EQ(report.foreign, 1u);
+  EXPECT_EQ(report.unknown, 1u) << "no manifest";
   EXPECT_EQ(report.leftovers, 1u);
   EXPECT_EQ(report.leftover_bytes, 5u);
   EXPECT_EQ(report.damaged, 0u);
-  EXPECT_TRUE(report.good());
+  EXPECT_FALSE(report.good());
   EXPECT_TRUE(fs::exists(beneath(directory() + "/L9-10_H0-1/aaa/" + key + ".kv")));
   EXPECT_NE(to_text(report).find("no manifest.json"), std::string::npos);
+}
+
+TEST_F(VerifyTest, NothingOfAStoreActsOnATerminal) {
+  VerifyReport report;
+  report.stores["d\nright 99"] = {"ok\x1b]0;pwned\x07", 1, 1};
+  report.findings.push_back({"p\x1b[2J", "w\n", false});
+  const std::string text = to_text(report);
+  EXPECT_EQ(text.find_first_of("\x1b\x07"), std::string::npos) << text;
+  EXPECT_EQ(text.find("\nright 99"), std::string::npos) << text;
 }
 
 }  // namespace

@@ -1,5 +1,4 @@
-// Whatever a service answers is a value or an error; what it names stays within what it sent, and what we write of it
-// can be read again.
+// Whatever a service answers is a value or an error; what it names stays within what it sent.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -7,12 +6,12 @@
 #include "base/check.h"
 #include "s3/xml.h"
 
-using namespace cairn;
+namespace cairn {
+namespace {
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view body(reinterpret_cast<const char*>(data), size);
+void check(std::string_view body) {
   const S3ErrorText error = parse_error(body);
-  CAIRN_CHECK(error.code.size() + error.message.size() + error.region.size() <= 4 * size, "a text out of nothing");
+  CAIRN_CHECK(error.code.size() + error.message.size() + error.region.size() <= 4 * body.size(), "text out of nothing");
   if (const auto listing = parse_listing(body)) {
     for (const S3Listing::Object& object : listing->objects) CAIRN_CHECK(!object.key.empty(), "an object has a key");
   }
@@ -21,11 +20,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       CAIRN_CHECK(!upload.key.empty() && !upload.id.empty(), "an upload has a key and an id");
   }
   if (const auto deleted = parse_deleted(body)) {
-    CAIRN_CHECK(deleted->gone.size() + deleted->refused.size() <= size, "more rows than bytes");
+    CAIRN_CHECK(deleted->gone.size() + deleted->refused.size() <= body.size(), "more rows than bytes");
   }
   static_cast<void>(parse_upload_id(body));
   static_cast<void>(says_completed(body));
   const std::string key(body.substr(0, 1000));
   static_cast<void>(delete_body({&key, 1}));
+}
+
+}  // namespace
+}  // namespace cairn
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  cairn::check({reinterpret_cast<const char*>(bytes), size});
   return 0;
 }
