@@ -97,6 +97,11 @@ def test_metrics_count_each_thing_once_under_the_names_that_dashboards_read(serv
     prompt = [300 + i % 200 for i in range(600)]
     replies = [instance.complete(prompt, ignore_eos=True) for _ in range(3)]
     wait_for(lambda: all(len(blocks(store)) == 2 for store in stores))
+
+    def stored(tier):
+        return instance.metric("cairn_cache_stored_bytes_total", tier=tier)
+
+    wait_for(lambda: stored("file") == stored("file-2") == stored("ram"))  # a block is seen before it is counted
     assert [reply["usage"]["prompt_tokens_details"]["cached_tokens"] for reply in replies] == [0, 592, 592]
     wait_for(lambda: instance.metric("cairn_serve_inflight_requests") == 0)
     found = series(instance)
