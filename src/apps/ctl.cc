@@ -79,9 +79,7 @@ int run_ctl_purge(const VerbInput& input) {
       "cairn ctl purge /srv/kv --older-than-hours 168 --leftovers --dry-run", ConfigFile::kNone};
   const Parsed parsed = parse(options, input, head, 1);
   if (parsed.done) return parsed.status;
-  if (!words.all && words.older_than_hours == 0 && !words.leftovers) {
-    return wrong_words(invalid("say what to remove: --all, --older-than-hours N, --leftovers, or several of them"));
-  }
+  if (const Result<void> named = words.names_something(); !named) return wrong_words(named.error());
   const SystemClock clock;
   const std::unique_ptr<Metrics> metrics = make_metrics();
   const auto files = open_files(parsed.loaded.positional[0], clock, *metrics);

@@ -101,11 +101,14 @@ Result<void> PurgeOptions::validate() const {
   return {};
 }
 
+Result<void> PurgeOptions::names_something() const {
+  if (all || older_than_hours > 0 || leftovers) return {};
+  return invalid("say what to remove: --all, --older-than-hours N, --leftovers, or several of them");
+}
+
 Result<PurgeReport> purge_store(StoreFiles& files, const PurgeOptions& options, const Clock& clock,
                                 const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
-  if (!options.all && options.older_than_hours == 0 && !options.leftovers) {
-    return invalid("say what to remove: --all, --older-than-hours N, --leftovers, or several of them");
-  }
+  CAIRN_TRY_VOID(options.names_something());
   PurgeReport report;
   report.dry_run = options.dry_run;
   Purge purge(files, options, clock.unix_time_us());

@@ -18,6 +18,7 @@ struct PurgeOptions {
   std::string model_name;  // as the manifests name it; empty: all
   bool dry_run = false;
   Result<void> validate() const;
+  Result<void> names_something() const;  // an error asks for a word: nothing goes by default
   template <class V>
   static void describe(V& v) {
     v.field("all", &PurgeOptions::all, "every block, and leftovers; manifests stay, for instances that serve");

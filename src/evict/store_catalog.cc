@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "tier/file_usage.h"
+
 namespace cairn {
 namespace {
 
@@ -52,8 +54,9 @@ bool is_layout_name(std::string_view name) {
 
 FileKind kind_beside_manifest(std::string_view name) {
   if (name == kManifestName) return FileKind::kManifest;
-  if (name == "usage") return FileKind::kUsage;
-  if (is_drawn(name, ".manifest.", ".tmp") || is_drawn(name, ".usage.", ".tmp") || is_drawn(name, ".probe.", "")) {
+  if (name == kUsageName) return FileKind::kUsage;
+  if (is_drawn(name, ".manifest.", ".tmp") || is_drawn(name, kUsageTemporaryPrefix, ".tmp") ||
+      is_drawn(name, ".probe.", "")) {
     return FileKind::kLeftover;
   }
   return is_drawn(name, std::string(kManifestName) + ".", ".bad") ? FileKind::kSetAside : FileKind::kStranger;

@@ -20,10 +20,7 @@ std::vector<std::uint64_t> seeds() {
     if (!line.empty() && line[0] != '#') seeds.push_back(std::stoull(line));
   }
   EXPECT_FALSE(seeds.empty());
-  std::array<std::uint8_t, 8> fresh{};
-  random_bytes(fresh);
-  std::uint64_t first;
-  std::memcpy(&first, fresh.data(), sizeof first);
+  const std::uint64_t first = random_u64();
   for (std::uint64_t i = 0; i < kWorlds; ++i) seeds.push_back(first + i);
   return seeds;
 }
