@@ -25,6 +25,19 @@ Result<std::unique_ptr<StoreFiles>> open_files(const std::string& place, const C
   return open_directory_files(directory);
 }
 
+// What both verbs hold while they look at a store.
+struct Look {
+  const SystemClock clock;
+  const std::unique_ptr<Metrics> metrics = make_metrics();
+  Screen screen;
+  std::unique_ptr<StoreFiles> files;  // ends before what it reports to
+  Result<void> open(const std::string& place) {
+    CAIRN_TRY(files, open_files(place, clock, *metrics));
+    return {};
+  }
+  void show(const std::string& line) { screen.progress(line, clock.now_us()); }
+};
+
 std::string rate(double per_s, const char* unit) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*f %s", per_s < 10 ? 2 : 0, per_s, unit);
@@ -46,18 +59,14 @@ int run_ctl_verify(const VerbInput& input) {
       "cairn ctl verify s3://kv/fleet", ConfigFile::kNone};
   const Parsed parsed = parse(options, input, head, 1);
   if (parsed.done) return parsed.status;
-  const SystemClock clock;
-  const std::unique_ptr<Metrics> metrics = make_metrics();
-  const auto files = open_files(parsed.loaded.positional[0], clock, *metrics);
-  if (!files) return fail(files.error());
-  Screen screen;
-  const auto report = verify_store(**files, words, clock, [&](const VerifyProgress& now) {
+  Look look;
+  if (const Result<void> opened = look.open(parsed.loaded.positional[0]); !opened) return fail(opened.error());
+  const auto report = verify_store(*look.files, words, look.clock, [&](const VerifyProgress& now) {
     const double seconds = std::max(now.seconds, 1e-3);
-    screen.progress(std::to_string(now.blocks) + " blocks right, " + std::to_string(now.damaged) + " damaged, " +
-                        format_bytes(now.bytes) + " at " + rate(static_cast<double>(now.bytes) / 1e6 / seconds, "MB/s"),
-                    clock.now_us());
+    look.show(std::to_string(now.blocks) + " blocks right, " + std::to_string(now.damaged) + " damaged, " +
+              format_bytes(now.bytes) + " at " + rate(static_cast<double>(now.bytes) / 1e6 / seconds, "MB/s"));
   });
-  screen.clear();
+  look.screen.clear();
   if (!report) return fail(report.error());
   if (report->manifests == 0 && report->stores.empty() && report->findings.empty()) {
     return fail(invalid("there is no store of Cairn's in " + redact_url(parsed.loaded.positional[0]) +
@@ -75,23 +84,21 @@ int run_ctl_purge(const VerbInput& input) {
       "cairn ctl purge STORE [options]",
       "Removes blocks and what writers left behind from a store (a directory, or a URL as --store of cairn serve takes "
       "it). Only files whose names are Cairn's; whatever else lies there stays. Instances that use the store see "
-      "misses, and compute. Look first: --dry-run.",
+      "misses, and compute. Look first: --dry-run. Exit status 1 when something "
+      "could not be removed.",
       "cairn ctl purge /srv/kv --older-than-hours 168 --leftovers --dry-run", ConfigFile::kNone};
   const Parsed parsed = parse(options, input, head, 1);
   if (parsed.done) return parsed.status;
   if (const Result<void> named = words.names_something(); !named) return wrong_words(named.error());
-  const SystemClock clock;
-  const std::unique_ptr<Metrics> metrics = make_metrics();
-  const auto files = open_files(parsed.loaded.positional[0], clock, *metrics);
-  if (!files) return fail(files.error());
-  Screen screen;
-  const auto report = purge_store(**files, words, clock, [&](std::uint64_t seen, std::uint64_t removed) {
-    screen.progress(std::to_string(seen) + " files seen, " + std::to_string(removed) + " removed", clock.now_us());
+  Look look;
+  if (const Result<void> opened = look.open(parsed.loaded.positional[0]); !opened) return fail(opened.error());
+  const auto report = purge_store(*look.files, words, look.clock, [&](std::uint64_t seen, std::uint64_t removed) {
+    look.show(std::to_string(seen) + " files seen, " + std::to_string(removed) + " removed");
   });
-  screen.clear();
+  look.screen.clear();
   if (!report) return fail(report.error());
   std::fputs(to_text(*report).c_str(), stdout);
-  return 0;
+  return report->refused > 0 ? 1 : 0;
 }
 
 }  // namespace cairn

@@ -12,6 +12,7 @@
 
 #include "apps/serve_options.h"
 #include "apps/verbs.h"
+#include "base/text.h"
 
 namespace cairn {
 namespace {
@@ -107,10 +108,7 @@ int dispatch(const std::vector<std::string>& words, const Variables& variables) 
 
 std::span<const Command> commands() { return kCommands; }
 
-void say(std::string text) {
-  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  std::fprintf(stderr, "cairn: %s\n", text.c_str());
-}
+void say(std::string text) { std::fprintf(stderr, "cairn: %s\n", printable(std::move(text)).c_str()); }
 
 int fail(const Error& error) {
   say(error.detail);

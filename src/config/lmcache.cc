@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "config/lmcache_options.h"
 #include "config/nearest.h"
 #include "config/show.h"
@@ -25,21 +26,7 @@ bool is_absent(const LmcacheValue& value) {
   return !value.is_opaque && (value.values.empty() || (is_plain(value) && value.values[0].empty()));
 }
 
-std::string percent_encoded(std::string_view text) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("-._~/:").find(c) != std::string_view::npos;
-    if (plain) {
-      out += c;
-    } else {
-      out += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-  return out;
-}
+constexpr std::string_view kKept = "/:";  // for people: they need no escape in a store's URL
 
 // A store's URL in the making: the query grows key by key.
 struct StoreText {
@@ -47,7 +34,7 @@ struct StoreText {
   std::string where;
   void add(std::string_view key, std::string_view value) {
     url += url.find('?') == std::string::npos ? "?" : "&";
-    url += std::string(key) + "=" + percent_encoded(value);
+    url += std::string(key) + "=" + percent_encode(value, kKept);
   }
 };
 
@@ -203,7 +190,7 @@ class Translator {
     } else if (!path.starts_with('/')) {
       refuse(value, "names no absolute directory, such as " + example);
     } else {
-      return StoreText{std::string(kFileScheme) + percent_encoded(path), value.where};
+      return StoreText{std::string(kFileScheme) + percent_encode(path, kKept), value.where};
     }
     return std::nullopt;
   }
@@ -282,7 +269,7 @@ class Translator {
     const std::optional<S3Place> place = s3_place(value, rest);
     if (!place) return std::nullopt;
     StoreText store{"s3://" + place->bucket, value.where};
-    for (const std::string& part : split(place->prefix, '/')) store.url += "/" + percent_encoded(part);
+    for (const std::string& part : split(place->prefix, '/')) store.url += "/" + percent_encode(part, kKept);
     store.add("endpoint", place->endpoint);
     if (const LmcacheValue* region = given_extra("s3_region")) store.add("region", region->values[0]);
     store.add("tls", is_on(given_extra("disable_tls")) ? "false" : "true");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "config/nearest.h"
 #include "config/show.h"
 
@@ -11,27 +12,10 @@ namespace {
 constexpr std::size_t kUrlBytesMax = 8192, kQueryKeysMax = 64;
 constexpr std::string_view kExample = "; such as file:///mnt/kv?durability=none";
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-Result<std::string> percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '%') {
-      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return invalid("a % must be followed by two hexadecimal digits");
-      c = static_cast<char>(high * 16 + low);
-      i += 2;
-    }
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return invalid("it holds a control byte");
-    out += c;
-  }
+Result<std::string> decoded(std::string_view text) {
+  if (has_broken_escape(text)) return invalid("a % must be followed by two hexadecimal digits");
+  std::string out = percent_decode(text);
+  if (std::ranges::any_of(out, is_control)) return invalid("it holds a control byte");
   return out;
 }
 
@@ -43,8 +27,8 @@ Result<void> read_query(std::string_view text, StoreUrl& url) {
     if (part.empty()) continue;
     const auto equals = part.find('=');
     if (equals == std::string_view::npos) return invalid("\"" + std::string(part) + "\" has no value");
-    CAIRN_TRY(std::string key, percent_decoded(part.substr(0, equals)));
-    CAIRN_TRY(std::string value, percent_decoded(part.substr(equals + 1)));
+    CAIRN_TRY(std::string key, decoded(part.substr(0, equals)));
+    CAIRN_TRY(std::string value, decoded(part.substr(equals + 1)));
     for (const auto& [known, unused] : url.query) {
       if (known == key) return invalid("\"" + key + "\" stands twice");
     }
@@ -59,7 +43,7 @@ Result<void> read_place(std::string_view rest, StoreUrl& url) {
   const std::string_view place = rest.substr(0, query);
   const auto slash = std::min(place.find('/'), place.size());
   url.authority = place.substr(0, slash);
-  CAIRN_TRY(url.path, percent_decoded(place.substr(slash)));
+  CAIRN_TRY(url.path, decoded(place.substr(slash)));
   if (url.scheme == "file") {
     if (!url.authority.empty()) return invalid("a file URL has three slashes and an absolute path");
     while (url.path.size() > 1 && url.path.back() == '/') url.path.pop_back();

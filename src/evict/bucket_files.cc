@@ -3,8 +3,10 @@
 #include <cstring>
 #include <optional>
 
+#include "base/text.h"
 #include "s3/crc32c.h"
 #include "s3/md5.h"
+#include "s3/pages.h"
 #include "s3/xml.h"
 #include "tier/s3_store.h"
 
@@ -43,19 +45,14 @@ class BucketFiles final : public StoreFiles {
   BucketFiles(std::shared_ptr<S3Client> client, const Clock& clock) : client_(std::move(client)), clock_(clock) {}
 
   Result<void> each(const Visit& visit) override {
-    for (std::string from;;) {
-      std::string query;
-      if (!from.empty()) query = "continuation-token=" + percent_encode(from, false) + "&";
-      query += "list-type=2&max-keys=1000&prefix=" + percent_encode(client_->address().key(""), false);
-      const S3Answer answer = ask(request(S3Op::kList, "", std::move(query)));
-      if (answer.verdict != S3Verdict::kDone) return refusal(answer);
-      CAIRN_TRY(const S3Listing listing, parse_listing(answer.body));
-      for (const S3Listing::Object& object : listing.objects) {
+    S3Pages pages(*client_, clock_, {.prefix = "", .answer_us = kAskUs});
+    for (S3Listing page;;) {
+      CAIRN_TRY(const bool more, pages.next(page));
+      if (!more) return {};
+      for (const S3Listing::Object& object : page.objects) {
         const std::optional<std::string> name = name_of(object.key);
         if (name && !visit({*name, object.bytes, object.modified_us})) return {};
       }
-      if (listing.next.empty()) return {};
-      from = listing.next;
     }
   }
 
@@ -69,35 +66,30 @@ class BucketFiles final : public StoreFiles {
     get.sink = body;
     const S3Answer answer = ask(std::move(get));
     if (answer.verdict == S3Verdict::kMissing) return false;
-    if (answer.verdict != S3Verdict::kDone) return refusal(answer);
+    if (answer.verdict != S3Verdict::kDone) return client_->refusal(answer);
     into.swap(body->bytes());
     return true;
   }
 
-  Result<std::uint64_t> remove(std::span<const std::string> paths) override {
-    std::uint64_t gone = 0;
+  Removal remove(std::span<const std::string> paths) override {
+    Removal removal;
     for (; !paths.empty(); paths = paths.subspan(std::min(paths.size(), kKeysMax))) {
-      std::vector<std::string> keys;
-      for (const std::string& path : paths.first(std::min(paths.size(), kKeysMax))) {
-        keys.push_back(client_->address().key(path));
-      }
-      CAIRN_TRY(const std::uint64_t now, remove_at_once(keys));
-      gone += now;
+      remove_at_once(paths.first(std::min(paths.size(), kKeysMax)), removal);
     }
-    return gone;
+    return removal;
   }
 
   Result<std::vector<Unfinished>> unfinished() override {
     std::vector<Unfinished> found;
     for (std::string key, id;;) {
       std::string query;
-      if (!key.empty()) query = "key-marker=" + percent_encode(key, false) + "&";
-      query += "prefix=" + percent_encode(client_->address().key(""), false);
-      if (!id.empty()) query += "&upload-id-marker=" + percent_encode(id, false);
+      if (!key.empty()) query = "key-marker=" + percent_encode(key) + "&";
+      query += "prefix=" + percent_encode(client_->address().key(""));
+      if (!id.empty()) query += "&upload-id-marker=" + percent_encode(id);
       const S3Answer answer = ask(request(S3Op::kListUploads, "", query + "&uploads="));
       // Some services keep no such list, and some users may not see it.
       if (answer.verdict == S3Verdict::kDenied || answer.verdict == S3Verdict::kRefused) return found;
-      if (answer.verdict != S3Verdict::kDone) return refusal(answer);
+      if (answer.verdict != S3Verdict::kDone) return client_->refusal(answer);
       CAIRN_TRY(const S3Uploads uploads, parse_uploads(answer.body));
       for (const S3Uploads::Upload& upload : uploads.uploads) {
         if (const auto name = name_of(upload.key)) found.push_back({*name, upload.id, upload.begun_us});
@@ -109,9 +101,8 @@ class BucketFiles final : public StoreFiles {
   }
 
   Result<void> abort(const Unfinished& upload) override {
-    const S3Answer answer =
-        ask(request(S3Op::kAbortUpload, upload.path, "uploadId=" + percent_encode(upload.id, false)));
-    if (answer.verdict != S3Verdict::kDone && answer.verdict != S3Verdict::kMissing) return refusal(answer);
+    const S3Answer answer = ask(request(S3Op::kAbortUpload, upload.path, "uploadId=" + percent_encode(upload.id)));
+    if (answer.verdict != S3Verdict::kDone && answer.verdict != S3Verdict::kMissing) return client_->refusal(answer);
     return {};
   }
 
@@ -125,15 +116,16 @@ class BucketFiles final : public StoreFiles {
     return made;
   }
   S3Answer ask(S3Request request) { return client_->ask(std::move(request)); }
-  Error refusal(const S3Answer& answer) const { return unavailable(client_->complaint(answer)); }
   std::optional<std::string> name_of(const std::string& key) const {
     const std::string prefix = client_->address().key("");
     if (!key.starts_with(prefix) || key.size() == prefix.size()) return std::nullopt;
     return key.substr(prefix.size());
   }
 
-  // Whole keys. A service without removals of many is asked one by one.
-  Result<std::uint64_t> remove_at_once(const std::vector<std::string>& keys) {
+  // A service without removals of many is asked one by one.
+  void remove_at_once(std::span<const std::string> paths, Removal& removal) {
+    std::vector<std::string> keys;
+    for (const std::string& path : paths) keys.push_back(client_->address().key(path));
     const std::string body = delete_body(keys);
     S3Request many = request(S3Op::kDeleteMany, "", "delete=");
     set_text(many, body, client_->config());
@@ -142,27 +134,28 @@ class BucketFiles final : public StoreFiles {
     many.headers = {{"content-type", "application/xml"}, {"x-amz-checksum-crc32c", crc.base64()}};
     if (const std::string md5 = md5_base64(body); !md5.empty()) many.headers.emplace_back("content-md5", md5);
     const S3Answer answer = ask(std::move(many));
-    if (answer.verdict == S3Verdict::kRefused) return remove_one_by_one(keys);
-    if (answer.verdict != S3Verdict::kDone) return refusal(answer);
-    CAIRN_TRY(const S3Deleted deleted, parse_deleted(answer.body));
-    if (!deleted.refused.empty()) {
-      const S3Deleted::Refused& first = deleted.refused.front();
-      return unavailable("cannot remove " + first.key + ": " + first.code + " " + first.message +
-                         (deleted.refused.size() > 1
-                              ? ", and " + std::to_string(deleted.refused.size() - 1) + " more of this request"
-                              : ""));
+    if (answer.verdict == S3Verdict::kRefused) return remove_one_by_one(paths, removal);
+    const Result<S3Deleted> deleted =
+        answer.verdict == S3Verdict::kDone ? parse_deleted(answer.body) : Result<S3Deleted>(client_->refusal(answer));
+    if (!deleted) {
+      for (const std::string& path : paths) removal.refused.push_back({path, deleted.error().detail});
+      return;
     }
-    return deleted.gone.size();
+    removal.gone += deleted->gone.size();
+    for (const S3Deleted::Refused& refused : deleted->refused) {
+      removal.refused.push_back({name_of(refused.key).value_or(refused.key), refused.code + " " + refused.message});
+    }
   }
 
-  Result<std::uint64_t> remove_one_by_one(const std::vector<std::string>& keys) {
-    std::uint64_t gone = 0;
-    for (const std::string& key : keys) {
-      const S3Answer answer = ask(request(S3Op::kDelete, *name_of(key)));
-      if (answer.verdict != S3Verdict::kDone && answer.verdict != S3Verdict::kMissing) return refusal(answer);
-      ++gone;
+  void remove_one_by_one(std::span<const std::string> paths, Removal& removal) {
+    for (const std::string& path : paths) {
+      const S3Answer answer = ask(request(S3Op::kDelete, path));
+      if (answer.verdict == S3Verdict::kDone || answer.verdict == S3Verdict::kMissing) {
+        ++removal.gone;
+      } else {
+        removal.refused.push_back({path, client_->complaint(answer)});
+      }
     }
-    return gone;
   }
 
   const std::shared_ptr<S3Client> client_;

@@ -44,30 +44,31 @@ class DirectoryFiles final : public StoreFiles {
     return true;
   }
 
-  Result<std::uint64_t> remove(std::span<const std::string> paths) override {
-    std::uint64_t gone = 0;
-    Result<void> first;
+  Removal remove(std::span<const std::string> paths) override {
+    Removal removal;
     for (const std::string& path : paths) {
-      const int removed = calls_.unlink(root_.get(), path.c_str());
+      const auto [directory, name] = split(path);
+      const OwnedFile parent = open_directory(directory);
+      const int removed = parent.open() ? calls_.unlink(parent.get(), name.c_str()) : parent.get();
       if (removed >= 0) {
-        ++gone;
+        ++removal.gone;
         MutexLock lock(mutex_);
-        const std::size_t slash = path.rfind('/');
-        if (slash != std::string::npos) emptied_.insert(path.substr(0, slash));
-      } else if (removed != -ENOENT && first) {
-        first = failed("remove", path, removed);
+        emptied_.insert(directory);
+      } else if (removed != -ENOENT) {
+        removal.refused.push_back({path, std::strerror(-removed)});
       }
     }
-    if (!first) return first.error();
-    return gone;
+    return removal;
   }
 
   void tidy_up() override {
     MutexLock lock(mutex_);
     for (std::string path : emptied_) {  // a copy: its parents may be empty too
-      while (!path.empty() && ::unlinkat(root_.get(), path.c_str(), AT_REMOVEDIR) == 0) {
-        const std::size_t slash = path.rfind('/');
-        path.resize(slash == std::string::npos ? 0 : slash);
+      while (!path.empty()) {
+        const auto [directory, name] = split(path);
+        const OwnedFile parent = open_directory(directory);
+        if (!parent.open() || ::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) != 0) break;
+        path = directory;
       }
     }
     emptied_.clear();
@@ -76,6 +77,18 @@ class DirectoryFiles final : public StoreFiles {
  private:
   static Error failed(const char* what, const std::string& path, int error) {
     return unavailable(std::string("cannot ") + what + " " + path + ": " + std::strerror(-error));
+  }
+
+  // Directory and name; the directory of a name at the top is "".
+  static std::pair<std::string, std::string> split(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return {"", path};
+    return {path.substr(0, slash), path.substr(slash + 1)};
+  }
+  // Through no link: who may write in the store does not choose what is removed elsewhere.
+  OwnedFile open_directory(const std::string& path) {
+    const char* name = path.empty() ? "." : path.c_str();
+    return {calls_, calls_.open_beneath(root_.get(), name, O_PATH | O_DIRECTORY, 0)};
   }
 
   // False: the visitor has seen enough.
@@ -87,10 +100,12 @@ class DirectoryFiles final : public StoreFiles {
     if ((listed == -EACCES || listed == -EPERM) && depth > 0) return visit({directory + "/", 0, 0});
     if (listed < 0) return failed("list", directory.empty() ? "the store" : directory, listed);
     std::ranges::sort(names);
+    const OwnedFile within = open_directory(directory);
+    if (!within.open()) return true;  // gone meanwhile
     for (const std::string& name : names) {
       const std::string path = directory.empty() ? name : directory + "/" + name;
       FileStat stat;
-      if (calls_.stat(root_.get(), path.c_str(), stat) < 0) continue;
+      if (calls_.stat(within.get(), name.c_str(), stat) < 0) continue;
       if (stat.directory && depth < kDepthMax) {
         CAIRN_TRY(const bool more, walk(path, visit, depth + 1));
         if (!more) return false;

@@ -2,8 +2,11 @@
 
 #include <cmath>
 #include <cstdio>
+#include <map>
+#include <vector>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "evict/store_catalog.h"
 
 namespace cairn {
@@ -27,15 +30,27 @@ class Purge {
       report.kept_bytes += block ? file.bytes : 0;
       return;
     }
-    (block ? report.blocks : report.others) += 1;
-    (block ? report.block_bytes : report.other_bytes) += file.bytes;
-    round_.push_back(file.path);
+    round_.push_back({file.path, file.bytes, block});
   }
   bool round_is_full() const { return round_.size() >= kRoundFiles; }
 
-  Result<void> settle() { return remove(round_); }
+  void settle(PurgeReport& report) {
+    std::map<std::string, std::string> refused = options_.dry_run ? std::map<std::string, std::string>() : remove();
+    for (Chosen& file : round_) {
+      const auto why = refused.find(file.path);
+      if (why == refused.end()) {
+        (file.block ? report.blocks : report.others) += 1;
+        (file.block ? report.block_bytes : report.other_bytes) += file.bytes;
+        continue;
+      }
+      report.kept_blocks += file.block ? 1 : 0;
+      report.kept_bytes += file.block ? file.bytes : 0;
+      if (report.refused++ == 0) report.first_refused = {std::move(file.path), std::move(why->second)};
+    }
+    round_.clear();
+  }
   Result<void> finish(PurgeReport& report) {
-    CAIRN_TRY_VOID(settle());
+    settle(report);
     if (options_.all || options_.leftovers) CAIRN_TRY_VOID(abort_uploads(report));
     if (!options_.dry_run) files_.tidy_up();
     return {};
@@ -65,13 +80,15 @@ class Purge {
     }
   }
 
-  Result<void> remove(std::vector<std::string>& paths) {
-    if (!options_.dry_run && !paths.empty()) {
-      CAIRN_TRY(const std::uint64_t gone, files_.remove(paths));
-      static_cast<void>(gone);
+  // What is refused, and why.
+  std::map<std::string, std::string> remove() {
+    std::vector<std::string> paths;
+    for (const Chosen& file : round_) paths.push_back(file.path);
+    std::map<std::string, std::string> refused;
+    for (StoreFiles::Refused& each : files_.remove(paths).refused) {
+      refused.emplace(std::move(each.path), std::move(each.why));
     }
-    paths.clear();
-    return {};
+    return refused;
   }
 
   Result<void> abort_uploads(PurgeReport& report) {
@@ -91,7 +108,12 @@ class Purge {
   const PurgeOptions options_;
   const std::int64_t unix_us_;
   StoreCatalog catalog_;
-  std::vector<std::string> round_;
+  struct Chosen {
+    std::string path;
+    std::uint64_t bytes = 0;
+    bool block = false;
+  };
+  std::vector<Chosen> round_;
 };
 
 }  // namespace
@@ -113,16 +135,14 @@ Result<PurgeReport> purge_store(StoreFiles& files, const PurgeOptions& options, 
   report.dry_run = options.dry_run;
   Purge purge(files, options, clock.unix_time_us());
   std::uint64_t seen = 0;
-  Result<void> failed;
   CAIRN_TRY_VOID(files.each([&](const StoredFile& file) {
     ++seen;
     purge.take(file, report);
     if (!purge.round_is_full()) return true;
-    failed = purge.settle();
+    purge.settle(report);
     progress(seen, report.blocks + report.others);
-    return failed.has_value();
+    return true;
   }));
-  CAIRN_TRY_VOID(failed);
   CAIRN_TRY_VOID(purge.finish(report));
   return report;
 }
@@ -141,6 +161,12 @@ std::string to_text(const PurgeReport& report) {
   if (report.uploads > 0) row("uploads", report.uploads, 0, gone);
   row("blocks", report.kept_blocks, report.kept_bytes, "stay");
   if (report.strangers > 0) row("strangers", report.strangers, 0, "stay: files that are none of Cairn's");
+  if (report.refused > 0) {
+    row("refused", report.refused, 0, "stay:");
+    text.pop_back();
+    text += printable(" " + report.first_refused.path + ": " + report.first_refused.why) +
+            (report.refused > 1 ? ", and so on\n" : "\n");
+  }
   return text;
 }
 

@@ -36,11 +36,13 @@ struct PurgeReport {
   std::uint64_t others = 0, other_bytes = 0;  // manifests, leftovers
   std::uint64_t uploads = 0;
   std::uint64_t kept_blocks = 0, kept_bytes = 0, strangers = 0;
+  std::uint64_t refused = 0;  // chosen, and could not be removed: they are among the kept
+  StoreFiles::Refused first_refused;
   bool dry_run = false;
 };
 
-// Blocks; `progress` now and then: files looked at, and removed. An error: it could not be listed or something could
-// not be removed, with what was removed before it gone.
+// Blocks; `progress` now and then: files looked at, and removed. What cannot be removed is counted, and the rest goes.
+// An error: the store could not be listed to its end; what was removed before is gone.
 Result<PurgeReport> purge_store(StoreFiles& files, const PurgeOptions& options, const Clock& clock,
                                 const std::function<void(std::uint64_t, std::uint64_t)>& progress);
 std::string to_text(const PurgeReport& report);

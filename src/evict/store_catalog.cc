@@ -86,7 +86,7 @@ StoreName parse_store_name(std::string_view path) {
   found.directory = std::string(names[0]) + "/" + std::string(names[1]);
   if (names.size() == 3) {
     found.kind = kind_beside_manifest(name);
-  } else if (names.size() == 4 && names[2] == "quarantine") {
+  } else if (names.size() == 4 && names[2] == kQuarantineName) {
     if (is_set_aside(name)) found.kind = FileKind::kSetAside;
   } else if (names.size() == 5 && is_fan_out(names[3])) {
     found.shard = names[2];

@@ -27,8 +27,15 @@ class StoreFiles {
   virtual Result<void> each(const Visit& visit) = 0;
   // The first `bytes` of a file, or all that it has. False: it is gone.
   virtual Result<bool> read(const std::string& path, std::uint64_t bytes, std::vector<std::byte>& into) = 0;
-  // How many of them were there and are gone now. What could not be removed is an error, after the others.
-  virtual Result<std::uint64_t> remove(std::span<const std::string> paths) = 0;
+  // One that cannot be removed does not keep the others.
+  struct Refused {
+    std::string path, why;
+  };
+  struct Removal {
+    std::uint64_t gone = 0;  // a bucket counts what was not there, too
+    std::vector<Refused> refused;
+  };
+  virtual Removal remove(std::span<const std::string> paths) = 0;
   // Writes that somebody began and left: only a bucket keeps such. `path` is for people.
   struct Unfinished {
     std::string path, id;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "evict/store_catalog.h"
 #include "kv/header.h"
 
@@ -98,14 +99,7 @@ class Verification {
     if (bytes.size() < kHeaderBytes) return damaged("shorter than a header");
     BlockHeader header;
     const HeaderBytes first(bytes.data(), kHeaderBytes);
-    HeaderVerdict verdict = decode_header(first, header);
-    if (verdict == HeaderVerdict::kOk && header.chunk.tokens != store->layout.spec().chunk_tokens) {
-      verdict = HeaderVerdict::kWrongTokens;
-    }
-    if (verdict == HeaderVerdict::kOk) {
-      const KvBlockId id{header.chunk, shard->second};
-      verdict = compare_header(header, make_header(store->path.root(), store->layout, id));
-    }
+    HeaderVerdict verdict = recognise_header(first, store->path.root(), store->layout, shard->second, header);
     if (verdict == HeaderVerdict::kOk && header.chunk.key != *candidate.name.key) verdict = HeaderVerdict::kWrongKey;
     if (verdict == HeaderVerdict::kOk && candidate.file.bytes != header.file_bytes()) {
       verdict = HeaderVerdict::kBadLength;
@@ -125,9 +119,16 @@ class Verification {
     return verify_payload(header, {&payload, 1});
   }
 
+  void repair(VerifyReport::Finding& finding, VerifyReport& report) {
+    const StoreFiles::Removal removal = files_.remove({&finding.path, 1});
+    finding.removed = removal.refused.empty();
+    report.removed += finding.removed ? 1 : 0;
+    if (!finding.removed) finding.what += ", not removed: " + removal.refused.front().why;
+  }
+
   void count(const Candidate& candidate, VerifyReport& report) {
     report.read_bytes += candidate.found.read_bytes;
-    bool removed = false;
+    VerifyReport::Finding finding{candidate.file.path, candidate.found.what, false};
     switch (candidate.found.kind) {
       case Judgement::Kind::kGood: {
         VerifyReport::Store& store = report.stores[candidate.name.directory];
@@ -150,13 +151,10 @@ class Verification {
         break;
       case Judgement::Kind::kDamaged:
         ++report.damaged;
-        if (options_.repair) removed = bool(files_.remove({&candidate.file.path, 1}));
-        report.removed += removed ? 1 : 0;
+        if (options_.repair) repair(finding, report);
         break;
     }
-    if (report.findings.size() < kFindingsMax) {
-      report.findings.push_back({candidate.file.path, candidate.found.what, removed});
-    }
+    if (report.findings.size() < kFindingsMax) report.findings.push_back(std::move(finding));
   }
 
   StoreFiles& files_;
@@ -196,26 +194,17 @@ Result<VerifyReport> verify_store(StoreFiles& files, const VerifyOptions& option
   return report;
 }
 
-namespace {
-
-// Names and texts of a store are somebody's: nothing of them may act on a terminal.
-std::string plain(std::string text) {
-  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return text;
-}
-
-}  // namespace
-
+// Names and texts of a store are somebody's.
 std::string to_text(const VerifyReport& report) {
   std::string text;
   std::uint64_t blocks = 0;
   for (const auto& [directory, store] : report.stores) {
     blocks += store.blocks;
-    text += plain(directory) + "  " + (store.model_name.empty() ? "" : "(" + plain(store.model_name) + ")  ") +
+    text += printable(directory) + "  " + (store.model_name.empty() ? "" : "(" + printable(store.model_name) + ")  ") +
             std::to_string(store.blocks) + " blocks, " + format_bytes(store.bytes) + "\n";
   }
   for (const VerifyReport::Finding& finding : report.findings) {
-    text += plain(finding.path) + ": " + plain(finding.what) + (finding.removed ? ", removed" : "") + "\n";
+    text += printable(finding.path) + ": " + printable(finding.what) + (finding.removed ? ", removed" : "") + "\n";
   }
   const std::uint64_t found = report.damaged + report.foreign + report.unknown + report.unread;
   if (found > report.findings.size()) text += "... and " + std::to_string(found - report.findings.size()) + " more\n";

@@ -81,8 +81,6 @@ class HttpService {
   virtual bool busy() const = 0;
 };
 
-// A path's segment: "a%2Fb" -> "a/b"; what is no escape stays as it is.
-std::string percent_decoded(std::string_view text);
 // "200 OK" of a status.
 std::string_view reason_phrase(int status);
 // Status line and headers, ready to send.

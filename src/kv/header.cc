@@ -219,6 +219,14 @@ HeaderVerdict compare_header(const BlockHeader& found, const BlockHeader& wanted
   return HeaderVerdict::kOk;
 }
 
+HeaderVerdict recognise_header(HeaderBytes bytes, const Digest& store_root, const BlockLayout& layout,
+                               std::uint32_t shard, BlockHeader& header) {
+  const HeaderVerdict verdict = decode_header(bytes, header);
+  if (verdict != HeaderVerdict::kOk) return verdict;
+  if (header.chunk.tokens != layout.spec().chunk_tokens) return HeaderVerdict::kWrongTokens;
+  return compare_header(header, make_header(store_root, layout, {header.chunk, shard}));
+}
+
 HeaderVerdict check_header(HeaderBytes bytes, std::uint64_t file_bytes, const BlockHeader& wanted,
                            BlockHeader& header) {
   if (const HeaderVerdict verdict = decode_header(bytes, header); verdict != HeaderVerdict::kOk) return verdict;

@@ -96,6 +96,11 @@ HeaderVerdict compare_header(const BlockHeader& found, const BlockHeader& wanted
 // slots by which the payload is verified; before that no byte of the payload may be used.
 HeaderVerdict check_header(HeaderBytes bytes, std::uint64_t file_bytes, const BlockHeader& wanted, BlockHeader& header);
 
+// The same for one who does not know the chunk, only the store and the cell: on kOk the header is right for the chunk
+// that it names itself. Its file's name and length are the caller's to compare.
+HeaderVerdict recognise_header(HeaderBytes bytes, const Digest& store_root, const BlockLayout& layout,
+                               std::uint32_t shard, BlockHeader& header);
+
 // Digests stored bytes in the order of the file, in pieces of any size, into the header's slots.
 // update() beyond stored_bytes is a bug. One thread.
 class SegmentDigester {

@@ -18,6 +18,7 @@
 namespace cairn {
 
 inline constexpr std::string_view kManifestName = "manifest.json";
+inline constexpr std::string_view kQuarantineName = "quarantine";  // directory()/quarantine: damaged blocks set aside
 
 class StorePath {
  public:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/text.h"
 #include "http/api_error.h"
 #include "http/api_keys.h"
 #include "http/refusal.h"
@@ -18,7 +19,7 @@ namespace {
 bool has_odd_segment(const std::string& path) {
   for (std::size_t at = 0; at != std::string::npos;) {
     const std::size_t end = path.find('/', at + 1);
-    const std::string segment = percent_decoded(path.substr(at + 1, end == std::string::npos ? end : end - at - 1));
+    const std::string segment = percent_decode(path.substr(at + 1, end == std::string::npos ? end : end - at - 1));
     if (segment == "." || segment == "..") return true;
     if (segment.empty() && end != std::string::npos) return true;
     at = end;

@@ -8,9 +8,6 @@
 
 namespace cairn {
 
-// Everything but A-Z a-z 0-9 - . _ ~ as %XX; '/' stays in paths. What is signed is what is sent.
-std::string percent_encode(std::string_view text, bool keep_slash);
-
 class S3Address {
  public:
   explicit S3Address(const S3Config& config);  // validated; the region decided

@@ -21,7 +21,8 @@
 namespace cairn {
 namespace {
 
-constexpr std::size_t kBodyMax = 1 << 20, kErrorBodyMax = 16 << 10;
+constexpr std::size_t kBodyMax = 8 << 20,  // a thousand long keys, each byte of them escaped
+    kErrorBodyMax = 16 << 10;
 constexpr double kRetryTokensMax = 20, kRetryTokenGain = 0.1;  // a sick service gets one more request in ten, no more
 constexpr std::int64_t kSkewUs = 240'000'000;                  // of the clocks, before ours is no longer used
 constexpr const char* kTooLate = "the deadline passed before it was sent";
@@ -423,6 +424,12 @@ Transport::Timer S3Client::later(Deadline at, S3RequestId id, void (State::*work
   return transport_->post(at, [weak = std::weak_ptr<State>(state_), id, work] {
     if (const std::shared_ptr<State> state = weak.lock()) ((*state).*work)(id);
   });
+}
+
+Error S3Client::refusal(const S3Answer& answer) const {
+  const bool may_pass = answer.verdict == S3Verdict::kUnavailable || answer.verdict == S3Verdict::kTimeout ||
+                        answer.verdict == S3Verdict::kThrottled;
+  return {may_pass ? ErrorCode::kUnavailable : ErrorCode::kInvalid, complaint(answer)};
 }
 
 std::string S3Client::complaint(const S3Answer& answer) const {

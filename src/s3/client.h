@@ -38,6 +38,7 @@ class S3Client {
   const S3Config& config() const;
   const S3Address& address() const;
   std::string complaint(const S3Answer& answer) const;  // advice() of it
+  Error refusal(const S3Answer& answer) const;          // kUnavailable: it may pass; kInvalid: it will not
 
   // Blocks; at start and in tools.
   S3Answer ask(S3Request request);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/text.h"
 #include "http/api_error.h"
 #include "http/api_keys.h"
 #include "http/refusal.h"
@@ -143,7 +144,7 @@ HttpResponse Server::Impl::answer(const Route& route, const HttpRequest& request
       response.body = models_body(deps.model_names, created_s, generator.limits().context_tokens_max);
       break;
     case RouteId::kModel: {
-      const std::string name = percent_decoded(std::string_view(request.path).substr(route.path.size()));
+      const std::string name = percent_decode(std::string_view(request.path).substr(route.path.size()));
       if (const auto error = check_model(name)) return error_response(request, *error);
       response.body = model_body(name, deps.model_names, created_s, generator.limits().context_tokens_max);
       break;

@@ -14,7 +14,6 @@ namespace cairn {
 namespace {
 
 constexpr std::size_t kNamesMax = 1 << 20;  // of one directory
-constexpr const char* kQuarantineName = "quarantine";
 constexpr std::int64_t kNeverSeen = std::numeric_limits<std::int64_t>::min();
 
 std::string fan_name(std::uint32_t fan) {
@@ -28,7 +27,7 @@ std::string quarantined_name(const KvBlockId& id) {
 }
 
 OwnedFile open_quarantine(FileState& state) {
-  const std::string path = state.path.directory() + "/" + kQuarantineName;
+  const std::string path = state.path.directory() + "/" + std::string(kQuarantineName);
   make_directories(state.calls, state.root.get(), path, state.dir_mode);
   return OwnedFile(state.calls, state.calls.open_beneath(state.root.get(), path.c_str(), O_RDONLY | O_DIRECTORY, 0));
 }
@@ -79,7 +78,7 @@ std::optional<FileAmount> count_directory(FileState& state, const std::string& p
 }
 
 void count_quarantine(FileState& state) {
-  const std::string path = state.path.directory() + "/" + kQuarantineName;
+  const std::string path = state.path.directory() + "/" + std::string(kQuarantineName);
   OwnedFile directory(state.calls, state.calls.open_beneath(state.root.get(), path.c_str(), O_RDONLY | O_DIRECTORY, 0));
   std::vector<std::string> names;
   if (!directory.open() || state.calls.list(state.root.get(), path.c_str(), kNamesMax, names) < 0) return;

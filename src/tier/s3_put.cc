@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/text.h"
 #include "kv/sha256.h"
 #include "s3/crc32c.h"
 #include "s3/xml.h"
@@ -221,7 +222,7 @@ class BlockStore : public std::enable_shared_from_this<BlockStore> {
         broken.detail = upload.error().detail;
         return self->stored(broken);
       }
-      self->upload_ = percent_encode(*upload, false);
+      self->upload_ = percent_encode(*upload);
       for (std::size_t i = 0; i < self->pieces_.size(); ++i) self->put_part(i);
     };
     state_->submit(run_, row_, std::move(request));

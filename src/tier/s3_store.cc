@@ -14,13 +14,13 @@
 #include "kv/sha256.h"
 #include "kv/store_path.h"
 #include "s3/crc32c.h"
-#include "s3/xml.h"
+#include "s3/pages.h"
 
 namespace cairn {
 namespace {
 
 constexpr std::int64_t kAskUs = 30'000'000;
-constexpr std::size_t kPagesMax = 20'000;  // of a listing: ten million objects
+constexpr std::uint32_t kPageKeys = 500;
 
 // Known to the service, and not allowed; any other denial is about who we are.
 bool means_no_right(const S3Answer& answer) {
@@ -33,17 +33,11 @@ class Opening {
   Opening(S3Client& client, const Clock& clock, Log& log) : client_(client), clock_(clock), log_(log) {}
 
   Result<std::optional<std::string>> read(const std::string& key);
-  Result<S3Listing> list(const std::string& prefix, bool folders, const std::string& from);
   S3Answer put(const std::string& key, const std::string& text, bool once);
   S3Answer ask(S3Op op, const std::string& key, const std::string& query = "");
   Result<BucketRights> learn(const std::string& directory);
   Result<std::vector<Manifest>> neighbours(const std::string& model_directory, const BucketRights& rights);
   Result<void> count(const std::string& directory, OpenedBucket& store);
-  Error refusal(const S3Answer& answer) const {
-    const bool gone = answer.verdict == S3Verdict::kUnavailable || answer.verdict == S3Verdict::kTimeout ||
-                      answer.verdict == S3Verdict::kThrottled;
-    return {gone ? ErrorCode::kUnavailable : ErrorCode::kInvalid, client_.complaint(answer)};
-  }
 
  private:
   S3Client& client_;
@@ -79,17 +73,7 @@ Result<std::optional<std::string>> Opening::read(const std::string& key) {
   if (answer.verdict == S3Verdict::kDone) return std::optional<std::string>(std::move(answer.body));
   if (answer.verdict == S3Verdict::kMissing) return std::optional<std::string>();
   if (means_no_right(answer)) return std::optional<std::string>();  // what is absent is denied then
-  return refusal(answer);
-}
-
-Result<S3Listing> Opening::list(const std::string& prefix, bool folders, const std::string& from) {
-  std::string query;
-  if (!from.empty()) query += "continuation-token=" + percent_encode(from, false) + "&";
-  if (folders) query += "delimiter=%2F&";
-  query += "list-type=2&max-keys=500&prefix=" + percent_encode(client_.address().key(prefix), false);
-  const S3Answer answer = ask(S3Op::kList, "", query);
-  if (answer.verdict != S3Verdict::kDone) return refusal(answer);
-  return parse_listing(answer.body);
+  return client_.refusal(answer);
 }
 
 // Few for each machine: where nothing can be removed they stay.
@@ -108,7 +92,7 @@ Result<BucketRights> Opening::learn(const std::string& directory) {
     log_.warn("tier.s3.no_list", {{"means", "an absent block and a forbidden one look alike"},
                                   {"hint", "allow s3:ListBucket on the bucket"}});
   } else if (absent.verdict != S3Verdict::kMissing) {
-    return refusal(absent);
+    return client_.refusal(absent);
   }
   const std::string probe = directory + "/probe-" + own_name();
   const S3Answer first = put(probe, "{}", false);
@@ -117,7 +101,7 @@ Result<BucketRights> Opening::learn(const std::string& directory) {
     log_.warn("tier.s3.read_only", {{"error", client_.complaint(first)}, {"means", "blocks are read, none is stored"}});
     return rights;
   }
-  if (first.verdict != S3Verdict::kDone) return refusal(first);
+  if (first.verdict != S3Verdict::kDone) return client_.refusal(first);
   rights.publish_once = put(probe, "{}", true).verdict == S3Verdict::kPrecondition;
   const S3Answer erased = ask(S3Op::kDelete, probe);
   const S3Answer after = ask(S3Op::kHead, probe);  // an object lock answers well and keeps it
@@ -132,7 +116,8 @@ Result<BucketRights> Opening::learn(const std::string& directory) {
 Result<std::vector<Manifest>> Opening::neighbours(const std::string& model_directory, const BucketRights& rights) {
   std::vector<Manifest> manifests;
   if (!rights.list) return manifests;
-  CAIRN_TRY(S3Listing listing, list(model_directory + "/", true, ""));
+  S3Listing listing;
+  CAIRN_TRY_VOID(S3Pages(client_, clock_, {model_directory + "/", true, kPageKeys, kAskUs}).next(listing));
   std::ranges::sort(listing.prefixes);
   if (listing.prefixes.size() > kManifestsMax) listing.prefixes.resize(kManifestsMax);
   const std::size_t skip = client_.address().key("").size();
@@ -152,18 +137,16 @@ Result<std::vector<Manifest>> Opening::neighbours(const std::string& model_direc
 }
 
 Result<void> Opening::count(const std::string& directory, OpenedBucket& store) {
-  std::string from;
-  for (std::size_t page = 0; page < kPagesMax; ++page) {
-    CAIRN_TRY(const S3Listing listing, list(directory + "/", false, from));
-    for (const S3Listing::Object& object : listing.objects) {
+  S3Pages pages(client_, clock_, {directory + "/", false, kPageKeys, kAskUs});
+  for (S3Listing page;;) {
+    CAIRN_TRY(const bool more, pages.next(page));
+    if (!more) return {};
+    for (const S3Listing::Object& object : page.objects) {
       if (!parse_block_name(std::string_view(object.key).substr(object.key.rfind('/') + 1))) continue;
       store.used_bytes += object.bytes;
       ++store.blocks;
     }
-    if (listing.next.empty()) return {};
-    from = listing.next;
   }
-  return unavailable("the store has more objects than can be counted: leave capacity_bytes unset");
 }
 
 // An error: the directory is another store's.
@@ -200,7 +183,7 @@ Result<OpenedBucket> open_bucket(std::shared_ptr<S3Client> client, const StoreWi
     const bool once = !own && store.rights.publish_once;  // one that cannot be read makes room
     const S3Answer put =
         opening.put(path.manifest(), write_manifest({store.identity, wish.model_name, wish.created_by}), once);
-    if (put.verdict != S3Verdict::kDone && put.verdict != S3Verdict::kPrecondition) return opening.refusal(put);
+    if (put.verdict != S3Verdict::kDone && put.verdict != S3Verdict::kPrecondition) return client->refusal(put);
     store.created = put.verdict == S3Verdict::kDone && !own;
   }
   if (client->config().capacity_bytes > 0) CAIRN_TRY_VOID(opening.count(path.directory(), store));

@@ -31,12 +31,8 @@ std::optional<KvBlockId> id_of(const FoundFile& file, const Digest& root, const 
   std::ifstream stream(file.path, std::ios::binary);
   if (!stream.read(reinterpret_cast<char*>(bytes.data()), kHeaderBytes)) return std::nullopt;
   BlockHeader header;
-  if (decode_header(bytes, header) != HeaderVerdict::kOk) return std::nullopt;
-  const KvBlockId id{header.chunk, file.shard};
-  if (header.chunk.tokens != layout.spec().chunk_tokens ||
-      compare_header(header, make_header(root, layout, id)) != HeaderVerdict::kOk)
-    return std::nullopt;
-  return id;
+  if (recognise_header(bytes, root, layout, file.shard, header) != HeaderVerdict::kOk) return std::nullopt;
+  return KvBlockId{header.chunk, file.shard};
 }
 
 // One batch of blocks through memory of its own.

@@ -68,12 +68,27 @@ TEST_F(DirectoryFilesTest, ReadsTheBeginningOrAllThatThereIs) {
 
 TEST_F(DirectoryFilesTest, RemovesFilesAndWhatBecameEmpty) {
   const std::vector<std::string> gone = {"a/b/one", "a/b/two", "a/b/none"};
-  EXPECT_EQ(files_->remove(gone).value(), 2u);
+  EXPECT_EQ(files_->remove(gone).gone, 2u);
   files_->tidy_up();
   EXPECT_FALSE(fs::exists(root_ / "a/b"));
   EXPECT_TRUE(fs::exists(root_ / "a/three"));
   EXPECT_TRUE(fs::exists(root_ / "empty")) << "empty before: somebody else's";
   EXPECT_EQ(listed(), (std::vector<std::string>{"a/three", "four"}));
+}
+
+// Who may write in a store must not choose what is listed or removed elsewhere.
+TEST_F(DirectoryFilesTest, NothingIsRemovedThroughALink) {
+  const TemporaryDirectory elsewhere(CAIRN_BINARY_DIR);
+  std::ofstream(elsewhere.path() + "/one") << "1";
+  fs::remove_all(root_ / "a/b");
+  fs::create_directory_symlink(elsewhere.path(), root_ / "a/b");
+  const std::vector<std::string> paths = {"a/b/one", "four", "../" + root_.filename().string() + "/a/three"};
+  const StoreFiles::Removal removal = files_->remove(paths);
+  EXPECT_EQ(removal.gone, 1u);
+  ASSERT_EQ(removal.refused.size(), 2u);
+  EXPECT_EQ(removal.refused[0].path, "a/b/one");
+  EXPECT_FALSE(removal.refused[0].why.empty());
+  EXPECT_TRUE(fs::exists(elsewhere.path() + "/one") && fs::exists(root_ / "a/three"));
 }
 
 TEST(DirectoryFiles, ADirectoryThatIsNotThereIsOneLine) {

@@ -68,6 +68,27 @@ TEST_F(PurgeTest, AllIsAllOfOursAndNothingElse) {
   EXPECT_FALSE(fs::exists(fs::path(file_of(0)).parent_path())) << "empty directories go too";
 }
 
+TEST_F(PurgeTest, WhatCannotBeRemovedIsCountedAndTheRestGoes) {
+  store(4);
+  struct Keeps final : FileCalls {  // a directory that only its owner may change
+    int unlink(int directory, const char* path) override {
+      return name == path ? -EACCES : FileCalls::unlink(directory, path);
+    }
+    std::string name;
+  } calls;
+  calls.name = fs::path(file_of(2)).filename();
+  files_ = open_directory_files(world_.config.path, calls).value();
+  const PurgeReport report = purge({.all = true});
+  EXPECT_EQ(report.blocks, 3u);
+  EXPECT_EQ(report.kept_blocks, 1u);
+  EXPECT_EQ(report.refused, 1u);
+  EXPECT_EQ(report.first_refused.why, "Permission denied");
+  EXPECT_TRUE(file_of(2).ends_with(report.first_refused.path));
+  EXPECT_NE(to_text(report).find("Permission denied"), std::string::npos);
+  EXPECT_TRUE(fs::exists(file_of(2)));
+  EXPECT_FALSE(fs::exists(file_of(3)));
+}
+
 // A listing may not tell when an object was written: it is not old for that.
 TEST_F(PurgeTest, WhatHasNoDateIsNotOld) {
   struct Undated final : StoreFiles {
@@ -76,7 +97,10 @@ TEST_F(PurgeTest, WhatHasNoDateIsNotOld) {
       return {};
     }
     Result<bool> read(const std::string&, std::uint64_t, std::vector<std::byte>&) override { return false; }
-    Result<std::uint64_t> remove(std::span<const std::string>) override { return invalid("nothing may go"); }
+    Removal remove(std::span<const std::string> paths) override {
+      EXPECT_TRUE(paths.empty()) << "nothing may go";
+      return {};
+    }
     Result<std::vector<Unfinished>> unfinished() override {
       return std::vector<Unfinished>{
           {"llama-2x64-0123abcd/t16-bf16-c256-0123456789ab/L0-2_H0-1/aaa/" + std::string(64, 'b') + ".kv", "u", 0}};

@@ -89,6 +89,20 @@ TEST_F(VerifyTest, RepairRemovesWhatIsDamagedAndNothingElse) {
   EXPECT_EQ(world_.get(*tier_, 1).outcome, Outcome::kMiss);
 }
 
+TEST_F(VerifyTest, ARepairThatIsRefusedSaysWhy) {
+  store(2);
+  flip(file_of(1), kHeaderBytes + 5);
+  struct Keeps final : FileCalls {
+    int unlink(int, const char*) override { return -EROFS; }
+  } calls;
+  files_ = open_directory_files(world_.config.path, calls).value();
+  const VerifyReport report = verify({.repair = true});
+  EXPECT_EQ(report.damaged, 1u);
+  EXPECT_EQ(report.removed, 0u);
+  EXPECT_FALSE(report.good());
+  EXPECT_EQ(said_of(report, file_of(1)), "bad_segment, not removed: Read-only file system");
+}
+
 TEST_F(VerifyTest, WhatIsNotOursIsCountedAndLeftAlone) {
   store(1);
   write(beneath("photo.jpg"), "x");

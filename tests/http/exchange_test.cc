@@ -15,11 +15,5 @@ TEST(Http, FormatsHeads) {
     EXPECT_NE(reason_phrase(status), "Unknown");
 }
 
-TEST(Http, DecodesEscapesAndLeavesWhatIsNone) {
-  EXPECT_EQ(percent_decoded("a%2Fb%2e%2E"), "a/b..");
-  EXPECT_EQ(percent_decoded("%252e"), "%2e");
-  for (const char* plain : {"", "a", "%", "%2", "%zz", "100%"}) EXPECT_EQ(percent_decoded(plain), plain);
-}
-
 }  // namespace
 }  // namespace cairn

@@ -134,6 +134,18 @@ TEST(BlockHeader, EveryFlippedBitIsRefused) {
 
 // A header with a right checksum over wrong fields: a foreign or a forged block. Only a slot can then differ, and it no
 // longer fits the payload.
+TEST(BlockHeader, IsRecognisedByWhoKnowsOnlyTheStoreAndTheCell) {
+  const Block block;
+  const BlockLayout& layout = block.layout;
+  const Bytes bytes = encoded(block.sealed);
+  BlockHeader found;
+  EXPECT_EQ(recognise_header(bytes, block.wanted.store_root, layout, block.id.shard, found), HeaderVerdict::kOk);
+  EXPECT_EQ(found, block.sealed);
+  Digest other = block.wanted.store_root;
+  other.bytes[0] ^= 1;
+  EXPECT_EQ(recognise_header(bytes, other, layout, block.id.shard, found), HeaderVerdict::kForeignRoot);
+}
+
 TEST(BlockHeader, EveryByteThatDiffersUnderARightChecksumIsRefused) {
   const Block block;
   const Bytes original = encoded(block.sealed);

@@ -35,11 +35,5 @@ TEST(S3Address, TheBucketStandsInTheHostWhereItCan) {
   EXPECT_EQ(S3Address(config).host(), "kv-cache.s3.example.com") << "the scheme's own port is not in Host";
 }
 
-TEST(S3Address, KeysAreEncodedOnceAndInUpperCase) {
-  EXPECT_EQ(percent_encode("a/b c+d=e@f:g~h%", true), "a/b%20c%2Bd%3De%40f%3Ag~h%25");
-  EXPECT_EQ(percent_encode("a/b", false), "a%2Fb");
-  EXPECT_EQ(percent_encode("\xc3\xa4", true), "%C3%A4");
-}
-
 }  // namespace
 }  // namespace cairn

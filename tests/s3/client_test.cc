@@ -161,7 +161,7 @@ TEST_F(S3ClientTest, OneSilentTryLeavesTimeForAnother) {
 }
 
 TEST_F(S3ClientTest, EndlessDocumentsAreCutOff) {
-  bucket_->set_object("a", std::string(3 << 20, 'x'));
+  bucket_->set_object("a", std::string(9 << 20, 'x'));
   EXPECT_EQ(ask(S3Op::kGet, "a").verdict, S3Verdict::kRefused);
 }
 
