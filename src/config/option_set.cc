@@ -52,6 +52,7 @@ void OptionSet::append(Option option) {
   CAIRN_CHECK(find(option.section, option.name) == nullptr, "one option name a section");
   option.secret = names_secret(option.name);
   option.default_text = list_text(option.get());
+  option.group = groups_.size() - 1;
   options_.push_back(std::move(option));
 }
 

@@ -29,6 +29,7 @@ struct Option {
   bool secret = false;               // never shown
   std::string default_text;
   Origin origin;
+  std::size_t group = 0;                                             // of the set's groups()
   std::function<Result<void>(const std::vector<std::string>&)> set;  // one text; kList: any number
   std::function<std::vector<std::string>()> get;                     // the same form; none: unset
 

@@ -192,11 +192,12 @@ std::string show_text(const OptionSet& options) {
 
 std::string show_yaml(const OptionSet& options) {
   std::string out;
-  for (const OptionSet::Group& group : options.groups()) {
+  for (std::size_t g = 0; g < options.groups().size(); ++g) {
+    const OptionSet::Group& group = options.groups()[g];
     std::string lines;
     bool any = false;
     for (const Option& option : options.options()) {
-      if (option.section != group.section) continue;
+      if (option.group != g) continue;
       const std::string value = yaml_value(option);
       const bool comment = value.empty() || option.get() != shown_values(option);
       any = any || !comment;
@@ -224,10 +225,11 @@ std::string help_text(const OptionSet& options, const HelpHead& head) {
   std::string out = "usage: " + head.usage + "\n";
   if (!head.summary.empty()) out += "\n" + wrapped(head.summary) + "\n";
   if (!head.example.empty()) out += "\nExample: " + head.example + "\n";
-  for (const OptionSet::Group& group : options.groups()) {
+  for (std::size_t g = 0; g < options.groups().size(); ++g) {
+    const OptionSet::Group& group = options.groups()[g];
     std::string lines;
     for (const Option& option : options.options()) {
-      if (option.section != group.section) continue;
+      if (option.group != g) continue;
       const bool list = option.kind == OptionKind::kList;
       std::string words = option.help + (list ? "; may repeat" : "");
       if (!option.secret && !option.default_text.empty()) words += " [" + option.default_text + "]";

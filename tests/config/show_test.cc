@@ -110,6 +110,32 @@ TEST(Show, HelpNamesEveryFlagWithItsDefault) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 120u) << line;
 }
 
+struct One {
+  std::uint32_t one = 1;
+  Result<void> validate() const { return {}; }
+  static void describe(auto& v) { v.field("one", &One::one, "of the first"); }
+};
+struct Two {
+  std::uint32_t two = 2;
+  Result<void> validate() const { return {}; }
+  static void describe(auto& v) { v.field("two", &Two::two, "of the second"); }
+};
+
+TEST(Show, GroupsOfOneSectionEachListTheirOwn) {
+  One first;
+  Two second;
+  OptionSet options;
+  options.add("", "Eins", first);
+  options.add("", "Zwei", second);
+  const std::string help = help_text(options, {"cairn x", ""});
+  EXPECT_EQ(help.find("of the first"), help.rfind("of the first"));
+  EXPECT_LT(help.find("Eins"), help.find("--one"));
+  EXPECT_LT(help.find("--one"), help.find("Zwei"));
+  EXPECT_LT(help.find("Zwei"), help.find("--two"));
+  const std::string yaml = show_yaml(options);
+  EXPECT_EQ(yaml.find("one: 1"), yaml.rfind("one: 1"));
+}
+
 TEST(Show, HelpTellsOfTheFileAndOfListsOnlyWhereThereAreSome) {
   Bound bound;
   const std::string with_file = help_text(bound.options, {"cairn x", "", "cairn x --nice 1", ConfigFile::kRead});
