@@ -63,13 +63,16 @@ Result<PlanFigures> figures_of(const ScenarioPlan& plan) {
   return figures;
 }
 
+constexpr const char* kSomeBucket = "s3://cairn?endpoint=127.0.0.1:9000&tls=false&region=us-east-1";
+
 // The flags of every scenario, as `cairn serve` will read them.
 Result<void> check_flags(const ScenarioPlan& plan) {
   for (const Scenario& scenario : plan.parsed_scenarios()) {
     ServeOptions serve_options;
     OptionSet options;
     serve_options.bind(options);
-    const std::vector<std::string> flags = serve_flags(plan, scenario, "/store", "");
+    std::vector<std::string> flags = serve_flags(plan, scenario, "/store", "");
+    for (std::string& flag : flags) flag = filled_in(std::move(flag), "{bucket}", kSomeBucket);
     Result<Loaded> loaded = load_options(options, {flags, {}, ConfigFile::kNone});
     const std::string shown = "scenarios: '" + scenario.name + "': ";
     for (const std::string& flag : scenario.flags) {
@@ -353,6 +356,7 @@ ScenarioPlan with_words(ScenarioPlan demo, const ScenarioPlan& words) {
   demo.purge = words.purge;
   demo.keep_logs = words.keep_logs;
   demo.warm_ram = words.warm_ram;
+  demo.bucket_server = words.bucket_server;
   demo.csv = words.csv, demo.json = words.json, demo.html = words.html;
   return demo;
 }

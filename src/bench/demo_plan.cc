@@ -55,12 +55,15 @@ std::string text(const char* format, auto... values) {
   return line;
 }
 
-std::string store_scenario(const char* name, const ScenarioPlan& plan, const DemoMachine& machine, double factor) {
+constexpr const char *kDirectory = "file://{store}?durability=none", *kBucket = "{bucket}";
+
+std::string store_scenario(const char* name, const char* place, const ScenarioPlan& plan, const DemoMachine& machine,
+                           double factor) {
   const auto rate = static_cast<std::uint64_t>(store_bytes_per_s(machine, factor) / plan.instances);
   const std::string bytes = std::to_string(std::max<std::uint64_t>(1, rate));
   const std::uint64_t ram_bytes = whole_mib(kRamShare * working_set_bytes(plan, machine));
-  return std::string(name) + ": --ram-bytes " + std::to_string(ram_bytes) +
-         " --store file://{store}?durability=none&read_bytes_per_s=" + bytes + "&write_bytes_per_s=" + bytes;
+  return std::string(name) + ": --ram-bytes " + std::to_string(ram_bytes) + " --store " + place +
+         "&read_bytes_per_s=" + bytes + "&write_bytes_per_s=" + bytes;
 }
 
 }  // namespace
@@ -113,8 +116,8 @@ ScenarioPlan demo_plan(const ScenarioPlan& shape, const DemoMachine& machine, do
       std::string(kDemoDevice) + ": --ram-bytes 0",
       std::string(kDemoRam) + ": --ram-bytes " +
           std::to_string(whole_mib(kRamShare * working_set_bytes(plan, machine))),
-      store_scenario(kDemoFast, plan, machine, kFastFactor),
-      store_scenario(kDemoSlow, plan, machine, kSlowFactor),
+      store_scenario(kDemoFast, kDirectory, plan, machine, kFastFactor),
+      store_scenario(kDemoSlow, plan.bucket_server.empty() ? kDirectory : kBucket, plan, machine, kSlowFactor),
   };
   return plan;
 }
@@ -142,6 +145,8 @@ DemoFacts demo_facts(const ScenarioPlan& plan, const DemoMachine& machine, doubl
       {"RAM tier", format_bytes(ram_bytes) + text(", %.2f of it", share(ram_bytes))},
       store("fast store", kFastFactor),
       store("slow store", kSlowFactor),
+      {"kept in",
+       plan.bucket_server.empty() ? "directories, both stores" : "a directory the fast one, a bucket the slow"},
   };
   if (plan.instances != 2) {
     for (auto& [name, value] : facts) {

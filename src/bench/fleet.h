@@ -1,4 +1,5 @@
-// Instances of `cairn serve` and the `cairn route` before them, as children on ports that the kernel picks.
+// Instances of `cairn serve`, the `cairn route` before them and the bucket behind them, as children on ports that the
+// kernel picks.
 #pragma once
 
 #include <atomic>
@@ -18,7 +19,11 @@ struct FleetPlan {
   std::string program;  // cairn
   std::vector<std::string> environment;
   std::string model;                     // directory
-  std::vector<std::string> serve_flags;  // of each instance, besides address and ready file
+  std::vector<std::string> serve_flags;  // of each instance, besides address and ready file; {bucket} is the bucket's
+  // A program with its words, and the directory that it serves as a bucket: started with --ready-file and --directory,
+  // it writes the bucket's store URL; keys are drawn for it and for the instances. Empty: there is none.
+  std::vector<std::string> bucket_server;
+  std::filesystem::path bucket_directory;
   std::uint32_t instances = 1;
   std::string policy = "round-robin";
   std::filesystem::path folder;  // for logs and ready files; exists
@@ -41,20 +46,18 @@ class Fleet {
 
   // A line about a member that does not run any more; unset: all do.
   std::optional<std::string> dead();
-  // The router first, so that instances finish what they have. Whoever is not done by the deadline is killed.
+  // The router first, so that instances finish what they have; the bucket's server last. Whoever is not done by the
+  // deadline is killed.
   void stop(const Clock& clock, Deadline deadline);
 
  private:
+  class Start;
   struct Member {
     std::string name;
     ChildProcess child;
   };
   Fleet() = default;
-  Result<void> add(const FleetPlan& plan, const std::string& name, std::vector<std::string> words);
-  Result<std::string> wait(std::size_t member, const FleetPlan& plan, const Clock& clock, Deadline deadline,
-                           const std::atomic<bool>& stop);
-
-  std::vector<Member> members_;  // the router last
+  std::vector<Member> members_;  // the bucket's server first, the router last
   std::vector<std::string> instance_urls_;
   std::string router_url_;
 };

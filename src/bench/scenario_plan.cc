@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <set>
 #include <sstream>
 
@@ -85,7 +86,8 @@ Result<Scenario> parse_scenario(const std::string& text) {
   }
   std::istringstream words(text.substr(colon + 1));
   for (std::string word; words >> word;) {
-    scenario.has_store = scenario.has_store || word.find("{store}") != std::string::npos;
+    scenario.in_bucket = scenario.in_bucket || word.find("{bucket}") != std::string::npos;
+    scenario.has_store = scenario.has_store || scenario.in_bucket || word.find("{store}") != std::string::npos;
     scenario.flags.push_back(std::move(word));
   }
   for (const char* ours : {"--listen", "--ready-file", "--api-keys", "--api-key", "--api-keys-file", "--warm-from"}) {
@@ -100,6 +102,13 @@ Result<Scenario> parse_scenario(const std::string& text) {
   if (!ram_bytes) return invalid(shown + ram_bytes.error().detail);
   scenario.ram_bytes = *ram_bytes;
   return scenario;
+}
+
+std::string filled_in(std::string word, std::string_view place, std::string_view value) {
+  for (std::size_t at = 0; (at = word.find(place, at)) != std::string::npos; at += value.size()) {
+    word.replace(at, place.size(), value);
+  }
+  return word;
 }
 
 std::vector<std::pair<std::string, std::string>> store_pairs(const std::vector<Scenario>& scenarios) {
@@ -129,6 +138,9 @@ Result<void> ScenarioPlan::validate() const {
   for (const std::string& text : scenarios) {
     CAIRN_TRY(const Scenario scenario, parse_scenario(text));
     if (!names.insert(scenario.name).second) return invalid("scenarios: '" + scenario.name + "' stands twice");
+    if (scenario.in_bucket && bucket_server_words().empty()) {
+      return invalid("scenarios: '" + scenario.name + "' has {bucket}: bucket_server must say who serves it");
+    }
   }
   if (!is_sane(time, 0.5)) return invalid("time must be from 0.5 to 1000000 seconds");
   if (!is_sane(drain, 0)) return invalid("drain must be from 0 to 1000000 seconds");
@@ -164,6 +176,11 @@ std::vector<std::uint32_t> ScenarioPlan::context_words() const {
   std::vector<std::uint32_t> words = contexts_in_order();
   std::ranges::sort(words);
   return words;
+}
+
+std::vector<std::string> ScenarioPlan::bucket_server_words() const {
+  std::istringstream text(bucket_server);
+  return {std::istream_iterator<std::string>(text), {}};
 }
 
 QaWorkload ScenarioPlan::workload(std::uint32_t context_words) const {

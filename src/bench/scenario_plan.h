@@ -19,15 +19,17 @@ namespace cairn {
 // One entry of the plan's list: "ram + store: --ram-bytes 64MiB --store file://{store}".
 struct Scenario {
   std::string name;
-  std::vector<std::string> flags;  // of `cairn serve`; {store} stands for the cell's directory
+  std::vector<std::string> flags;  // of `cairn serve`; {store} is the cell's directory, {bucket} its URL as a bucket
   std::uint64_t ram_bytes = 0;
-  bool has_store = false;
+  bool has_store = false, in_bucket = false;  // in_bucket: a store too
 
   bool has_flag(std::string_view flag) const;  // "--threads"
   bool keeps() const { return has_store || ram_bytes > 0; }
 };
 // kInvalid: no name, words that are no flags, a flag that the run sets itself, no --ram-bytes.
 Result<Scenario> parse_scenario(const std::string& text);
+// `word` with `value` wherever `place` ("{store}") stands.
+std::string filled_in(std::string word, std::string_view place, std::string_view value);
 // Names of a scenario and of one that differs from it only by a store more.
 std::vector<std::pair<std::string, std::string>> store_pairs(const std::vector<Scenario>& scenarios);
 
@@ -48,6 +50,7 @@ struct ScenarioPlan {  // as the file has it
   double time = 60, drain = 15, request_timeout = 600;
   std::uint32_t repeats = 1, best_repeats = 0, warm_up = 2;
   bool seed = true, warm_ram = true, stop_at_failure = false;
+  std::string bucket_server;
 
   std::string work = "cairn-scenarios";
   bool demo = false, full = false, resume = false, purge = false, keep_logs = false, dry_run = false;
@@ -62,6 +65,7 @@ struct ScenarioPlan {  // as the file has it
   std::vector<Scenario> parsed_scenarios() const;
   std::vector<std::uint32_t> contexts_in_order() const;
   std::vector<std::uint32_t> context_words() const;  // ascending
+  std::vector<std::string> bucket_server_words() const;
   QaWorkload workload(std::uint32_t context_words) const;
   std::uint64_t cells() const { return scenarios.size() * (contexts.size() * std::uint64_t{repeats} + best_repeats); }
 };
@@ -114,7 +118,8 @@ void ScenarioPlan::describe(V& v) {
   v.field("contexts", &P::contexts,
           "words of a user's own context: the lengths to compare, in the order of the run; needed");
   v.field("scenarios", &P::scenarios,
-          "\"NAME: FLAGS\", flags of cairn serve, --ram-bytes among them; {store} is the cell's own directory; needed");
+          "\"NAME: FLAGS\", flags of cairn serve, --ram-bytes among them; {store} is the cell's own directory, "
+          "{bucket} the URL of a bucket that keeps its objects there; needed");
   v.field("time", &P::time, "seconds of one cell");
   v.field("drain", &P::drain, "seconds for answers that are awaited at a cell's end; then they are cut and counted");
   v.field("request_timeout", &P::request_timeout, "seconds without a byte until a request counts as failed");
@@ -123,6 +128,8 @@ void ScenarioPlan::describe(V& v) {
   v.field("warm_up", &P::warm_up, "chats before a cell's clock starts; not recorded");
   v.field("seed", &P::seed, "compute the first users' contexts once and fill each cell's store with them");
   v.field("warm_ram", &P::warm_ram, "fill the RAM tier from the seed too");
+  v.field("bucket_server", &P::bucket_server,
+          "command that serves a directory as a bucket, for scenarios with {bucket}; such as tools/bucket_server");
   v.field("stop_at_failure", &P::stop_at_failure, "end at the first cell that fails");
   v.field("demo", &P::demo, "measure first, and decide from it what the plan leaves to decide: all but the model");
   v.field("full", &P::full, "with demo: six lengths, five minutes a cell and the best length thrice; takes hours");

@@ -60,7 +60,9 @@ class ScenarioRun {
   Result<void> run_cell(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat);
   std::vector<RequestRecord> drive(const Scenario& scenario, Fleet& fleet, ScenarioCell& cell);
   void take(const QaReport& report, ScenarioCell& cell);
+  Result<void> fill(const Scenario& scenario, std::uint32_t context) const;
   FleetPlan fleet_plan(std::vector<std::string> flags, const std::string& name) const;
+  FleetPlan fleet_of(const Scenario& scenario, std::vector<std::string> flags, const std::string& name) const;
   Result<Fleet> start(const FleetPlan& plan) const {
     return Fleet::start(plan, deps_.clock, deps_.clock.after_us(kStartUs), deps_.stop);
   }
@@ -87,6 +89,16 @@ FleetPlan ScenarioRun::fleet_plan(std::vector<std::string> flags, const std::str
   fleet.policy = to_string(plan_.policy);
   fleet.folder = work_.logs();
   fleet.name = name;
+  return fleet;
+}
+
+FleetPlan ScenarioRun::fleet_of(const Scenario& scenario, std::vector<std::string> flags,
+                                const std::string& name) const {
+  FleetPlan fleet = fleet_plan(std::move(flags), name);
+  if (scenario.in_bucket) {
+    fleet.bucket_server = plan_.bucket_server_words();
+    fleet.bucket_directory = work_.bucket();
+  }
   return fleet;
 }
 
@@ -172,6 +184,11 @@ Result<void> ScenarioRun::compute_seed(std::uint32_t context) {
   return {};
 }
 
+Result<void> ScenarioRun::fill(const Scenario& scenario, std::uint32_t context) const {
+  if (!scenario.has_store) return work_.empty_store();
+  return work_.fill_store(needs_seed() ? context : 0, scenario.in_bucket);
+}
+
 Result<void> ScenarioRun::run_cell(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat) {
   ScenarioCell cell;
   cell.scenario = scenario.name;
@@ -179,7 +196,7 @@ Result<void> ScenarioRun::run_cell(const Scenario& scenario, std::uint32_t conte
   cell.repeat = repeat;
   const std::int64_t start_us = deps_.clock.now_us();
   tell(scenario.name + ", " + std::to_string(context) + " words: starts", plan_.time + kStartSeconds);
-  const Result<void> filled = scenario.has_store && needs_seed() ? work_.fill_store(context) : work_.empty_store();
+  const Result<void> filled = fill(scenario, context);
   const std::string seed = needs_seed() ? work_.seed(context).string() : "";
   const std::string name = cell_name(scenario.name, context, repeat);
   std::vector<RequestRecord> records;
@@ -192,7 +209,7 @@ Result<void> ScenarioRun::run_cell(const Scenario& scenario, std::uint32_t conte
   }
   if (!filled) {
     cell.failure = filled.error().detail;
-  } else if (Result<Fleet> fleet = start(fleet_plan(std::move(flags), name)); !fleet) {
+  } else if (Result<Fleet> fleet = start(fleet_of(scenario, std::move(flags), name)); !fleet) {
     cell.failure = fleet.error().detail;
   } else {
     records = drive(scenario, *fleet, cell);
@@ -267,7 +284,6 @@ void ScenarioRun::take(const QaReport& report, ScenarioCell& cell) {
 
 std::vector<std::string> serve_flags(const ScenarioPlan& plan, const Scenario& scenario, const std::string& store,
                                      const std::string& seed) {
-  constexpr std::string_view kStore = "{store}";
   std::vector<std::string> flags;
   const auto usual = [&](const std::string& flag, const std::string& value) {
     if (!scenario.has_flag(flag)) flags.insert(flags.end(), {flag, value});
@@ -275,12 +291,7 @@ std::vector<std::string> serve_flags(const ScenarioPlan& plan, const Scenario& s
   usual("--threads", std::to_string(plan.threads));
   usual("--device-kv-bytes", std::to_string(plan.device_kv_bytes));
   if (plan.chunk_tokens > 0) usual("--chunk-tokens", std::to_string(plan.chunk_tokens));
-  for (std::string word : scenario.flags) {
-    for (std::size_t at = 0; (at = word.find(kStore, at)) != std::string::npos; at += store.size()) {
-      word.replace(at, kStore.size(), store);
-    }
-    flags.push_back(std::move(word));
-  }
+  for (const std::string& word : scenario.flags) flags.push_back(filled_in(word, "{store}", store));
   if (plan.warm_ram && scenario.ram_bytes > 0 && !seed.empty())
     flags.insert(flags.end(), {"--warm-from", "file://" + seed});
   return flags;

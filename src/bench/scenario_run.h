@@ -36,7 +36,7 @@ Result<ScenarioResults> run_scenarios(const ScenarioPlan& plan, const WorkDirect
 // Every cell ran to its end, and answers were equal wherever they could be compared.
 bool is_good(const ScenarioResults& results);
 
-// Flags of one instance in a cell.
+// Flags of one instance in a cell; {bucket} stays, until its server has named its port.
 std::vector<std::string> serve_flags(const ScenarioPlan& plan, const Scenario& scenario, const std::string& store,
                                      const std::string& seed);
 

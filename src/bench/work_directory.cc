@@ -132,13 +132,16 @@ Result<void> WorkDirectory::make_seed(std::uint32_t context_words) const { retur
 
 Result<void> WorkDirectory::empty_store() const { return remake(store()); }
 
-Result<void> WorkDirectory::fill_store(std::uint32_t context_words) const {
+Result<void> WorkDirectory::fill_store(std::uint32_t context_words, bool in_bucket) const {
   CAIRN_TRY_VOID(empty_store());
+  const fs::path into = in_bucket ? bucket() : store();
   const fs::path from = seed(context_words);
   std::error_code error;
+  fs::create_directories(into, error);
+  if (error) return cannot(into, error);
   if (!fs::exists(from, error)) return {};
   for (fs::recursive_directory_iterator at(from, error), end; !error && at != end; at.increment(error)) {
-    const fs::path to = store() / at->path().lexically_relative(from);
+    const fs::path to = into / at->path().lexically_relative(from);
     if (at->is_directory()) {
       fs::create_directories(to, error);
       if (error) return cannot(to, error);

@@ -35,8 +35,10 @@ class WorkDirectory {
   Result<void> make_seed(std::uint32_t context_words) const;  // empty
   Result<void> empty_store() const;
   // Empties the store and puts a seed's files into it: blocks as hard links where the file system can, since nobody
-  // ever writes into one, everything else as copies. A seed that is not there fills nothing.
-  Result<void> fill_store(std::uint32_t context_words) const;
+  // ever writes into one, everything else as copies. A seed that is not there fills nothing. A bucket's server serves
+  // a folder of the store.
+  Result<void> fill_store(std::uint32_t context_words, bool in_bucket) const;
+  std::filesystem::path bucket() const { return store() / "cairn"; }
   void remove_stores() const;  // the store and the seeds
   void finish() const;         // the run is whole: it does not go on
   // At the end, unless somebody wants to read the logs: all of ours, and the directory if we made it.

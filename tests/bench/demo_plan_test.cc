@@ -88,6 +88,20 @@ ScenarioCell cell(const char* scenario, std::uint32_t context, std::uint64_t fin
   return cell;
 }
 
+TEST(DemoPlan, TheSlowStoreIsABucketWhereSomebodyServesOne) {
+  const DemoMachine machine = machine_of(275);
+  ScenarioPlan shape = demo_shape(machine);
+  EXPECT_FALSE(demo_plan(shape, machine, 0.25).parsed_scenarios()[3].in_bucket);
+  shape.bucket_server = "tools/bucket_server";
+  const ScenarioPlan plan = demo_plan(shape, machine, 0.25);
+  const std::vector<Scenario> scenarios = plan.parsed_scenarios();
+  EXPECT_FALSE(scenarios[2].in_bucket);
+  EXPECT_TRUE(scenarios[3].in_bucket && scenarios[3].has_store);
+  EXPECT_NE(scenarios[3].flags.back().find("{bucket}&read_bytes_per_s="), std::string::npos);
+  EXPECT_TRUE(plan.validate());
+  EXPECT_EQ(store_pairs(scenarios).size(), 2u);
+}
+
 TEST(DemoPlan, EveryBrokenPromiseIsALine) {
   const DemoMachine machine = machine_of(275);
   const ScenarioPlan plan = demo_plan(demo_shape(machine), machine, 0.25);

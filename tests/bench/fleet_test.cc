@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <set>
+
 #include "bench/fake_cairn.h"
 #include "support/temporary_directory.h"
 
@@ -44,6 +46,26 @@ TEST_F(FleetTest, InstancesThenTheRouterBeforeThem) {
   EXPECT_NE(words.find("route --policy session --backend http://127.0.0.1:4321 --backend http"), std::string::npos);
   fleet->stop(clock_, soon());
   EXPECT_FALSE(fleet->dead()) << "nobody is there to be dead";
+}
+
+TEST_F(FleetTest, ABucketsServerStartsFirstAndItsUrlIsInTheFlags) {
+  FleetPlan with = plan("echo $AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY >> " + std::string(folder_.path()) + "/keys");
+  with.environment.emplace_back("AWS_PROFILE=somebody");
+  with.bucket_server = {with.program, "bucket"};
+  with.bucket_directory = "/store/cairn";
+  with.serve_flags = {"--store", "{bucket}&x=1"};
+  Result<Fleet> fleet = Fleet::start(with, clock_, soon(), stop_);
+  ASSERT_TRUE(fleet) << fleet.error().detail;
+  const std::string words = fake_->words();
+  EXPECT_TRUE(words.starts_with("bucket --directory /store/cairn --ready-file ")) << words;
+  EXPECT_NE(words.find("serve models/small/ --store http://127.0.0.1:4321&x=1 --listen"), std::string::npos) << words;
+  EXPECT_EQ(fleet->metrics_urls().size(), 2u);
+  std::ifstream file(folder_.path() + "/keys");
+  std::set<std::string> keys;
+  for (std::string line; std::getline(file, line);) keys.insert(line);
+  EXPECT_EQ(keys.size(), 1u) << "one for all of them";
+  EXPECT_EQ(keys.begin()->size(), 16u + 1 + 32);
+  fleet->stop(clock_, soon());
 }
 
 TEST_F(FleetTest, WhoDoesNotStartIsNamedWithItsLastWords) {

@@ -104,7 +104,7 @@ TEST_F(WorkDirectoryTest, AFilledStoreIsTheSeedAndNothingElse) {
   write(work->seed(400) / "model" / "manifest.json", "{}");
   write(work->seed(800) / "b.kv", "other");
   write(work->store() / "old.kv", "of the cell before");
-  ASSERT_TRUE(work->fill_store(400));
+  ASSERT_TRUE(work->fill_store(400, false));
   EXPECT_FALSE(fs::exists(work->store() / "old.kv"));
   EXPECT_FALSE(fs::exists(work->store() / "b.kv"));
   EXPECT_EQ(bytes_below(work->store()), 7u);
@@ -112,7 +112,10 @@ TEST_F(WorkDirectoryTest, AFilledStoreIsTheSeedAndNothingElse) {
   EXPECT_EQ(fs::hard_link_count(work->store() / "model" / "manifest.json"), 1u) << "it may be written anew";
   ASSERT_TRUE(work->empty_store());
   EXPECT_TRUE(fs::exists(work->seed(400) / "model" / "00f" / "a.kv"));
-  ASSERT_TRUE(work->fill_store(999)) << "no seed";
+  ASSERT_TRUE(work->fill_store(400, true)) << "served as a bucket";
+  EXPECT_TRUE(fs::exists(work->bucket() / "model" / "00f" / "a.kv"));
+  EXPECT_EQ(bytes_below(work->store()), 7u);
+  ASSERT_TRUE(work->fill_store(999, false)) << "no seed";
   EXPECT_TRUE(fs::is_empty(work->store()));
   work->remove_stores();
   EXPECT_FALSE(fs::exists(work->seed(400)));

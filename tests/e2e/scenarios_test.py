@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import CAIRN, cairn, wait_for
+from conftest import CAIRN, ROOT, cairn, wait_for
+from s3_servers import built
 
 PLAN = """
 model: {model}
@@ -62,6 +63,17 @@ def children(process):
     return found
 
 
+def commands():
+    """Command lines of all processes."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            pass
+    return found
+
+
 def test_a_plan_runs_and_leaves_only_its_reports(plan, tmp_path):
     done = scenarios(plan(), "--csv", tmp_path / "r.csv", "--json", tmp_path / "r.json", "--html", tmp_path / "r.html")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -81,6 +93,18 @@ def test_a_plan_runs_and_leaves_only_its_reports(plan, tmp_path):
         "plan.yaml", "r.csv", "r.html", "r.json"], "stores and logs are gone"
 
 
+def test_a_store_may_be_a_bucket(plan, tmp_path):
+    built("versitygw")
+    done = scenarios(plan(scenarios='["device: --ram-bytes 0", "bucket: --ram-bytes 0 --store {bucket}&read_bytes_per_s=100MB"]', contexts="[300]",
+                          bucket_server=f"{ROOT}/tools/bucket_server --latency-ms 5"), "--json", tmp_path / "r.json", "--keep-logs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = {cell["scenario"]: cell for cell in json.load(open(tmp_path / "r.json"))["cells"]}
+    assert sum(tokens for source, tokens in cells["bucket"]["tokens_by_source"].items() if source.startswith("s3")) > 0, cells["bucket"]
+    logs = "".join(path.read_text() for path in (tmp_path / "work/logs").iterdir())
+    assert "AWS_" not in logs and "X-Amz-Signature" not in logs
+    wait_for(lambda: not [cmd for cmd in commands() if str(tmp_path) in cmd])
+
+
 def test_a_dry_run_starts_nothing(plan, tmp_path):
     done = scenarios(plan(), "--dry-run", "--time", 100, "--repeats", 3)
     assert done.returncode == 0, done.stderr
@@ -94,6 +118,7 @@ def test_what_cannot_be_run_is_refused_before_anything_starts(plan, tmp_path):
     for settings, expected in [
         ({"contxts": "[3]"}, "contexts"), ({"model": "/nowhere"}, "/nowhere"), ({"device_kv_bytes": "900GiB"}, "memory"),
         ({"scenarios": '["a: --ram-bytes 0 --rum-bytes 1"]'}, "--ram-bytes"), ({"contexts": "[100000]"}, "reads at most"),
+        ({"scenarios": '["a: --ram-bytes 0 --store {bucket}"]'}, "bucket_server must say"),
         ({"scenarios": '["a: --threads 1"]'}, "--ram-bytes is needed"), ({"work": tmp_path / "taken"}, "not empty"),
         ({"time": 900000, "users": 2000, "contexts": "[7000]", "device_kv_bytes": "1GiB"}, "free there"),
         ({"html": "/nowhere/r.html"}, "/nowhere/r.html"), ({"contexts": "[many]"}, "many"),
