@@ -87,7 +87,7 @@ class RawLoop {
         curl_multi_remove_handle(multi_, easy);
         --under_way;
         Slot& slot = **std::ranges::find(slots_, easy, [](const auto& each) { return each->easy; });
-        figures.failed_rows += moved && status == 200 && slot.at == slot.memory.size() ? 0 : 1;
+        figures.failed_rows += moved && status / 100 == 2 && slot.at == slot.memory.size() ? 0 : 1;
         figures.bytes += slot.memory.size();
         if (next < keys.size()) send(slot);
       }
