@@ -1,12 +1,14 @@
 #include "evict/bucket_files.h"
 
 #include <cstring>
+#include <map>
 #include <optional>
+#include <set>
 
 #include "base/text.h"
 #include "s3/crc32c.h"
+#include "s3/listing_walk.h"
 #include "s3/md5.h"
-#include "s3/pages.h"
 #include "s3/xml.h"
 #include "tier/s3_store.h"
 
@@ -15,6 +17,7 @@ namespace {
 
 constexpr std::int64_t kAskUs = 60'000'000;
 constexpr std::size_t kKeysMax = 1000;  // of one removal
+constexpr std::size_t kUploadsMax = 1'000'000;
 
 // Takes a body of at most the size that was asked for.
 class Collected final : public S3Sink {
@@ -45,11 +48,11 @@ class BucketFiles final : public StoreFiles {
   BucketFiles(std::shared_ptr<S3Client> client, const Clock& clock) : client_(std::move(client)), clock_(clock) {}
 
   Result<void> each(const Visit& visit) override {
-    S3Pages pages(*client_, clock_, {.prefix = "", .answer_us = kAskUs});
-    for (S3Listing page;;) {
-      CAIRN_TRY(const bool more, pages.next(page));
+    S3ListingWalk walk(*client_, clock_, {.prefix = "", .answer_us = kAskUs});
+    for (S3Listing part;;) {
+      CAIRN_TRY(const bool more, walk.next(part));
       if (!more) return {};
-      for (const S3Listing::Object& object : page.objects) {
+      for (const S3Listing::Object& object : part.objects) {
         const std::optional<std::string> name = name_of(object.key);
         if (name && !visit({*name, object.bytes, object.modified_us})) return {};
       }
@@ -95,6 +98,9 @@ class BucketFiles final : public StoreFiles {
         if (const auto name = name_of(upload.key)) found.push_back({*name, upload.id, upload.begun_us});
       }
       if (uploads.next_key.empty()) return found;
+      if ((uploads.next_key == key && uploads.next_id == id) || found.size() > kUploadsMax) {
+        return unavailable("the bucket's list of unfinished uploads does not end");
+      }
       key = uploads.next_key;
       id = uploads.next_id;
     }
@@ -138,23 +144,37 @@ class BucketFiles final : public StoreFiles {
     const Result<S3Deleted> deleted =
         answer.verdict == S3Verdict::kDone ? parse_deleted(answer.body) : Result<S3Deleted>(client_->refusal(answer));
     if (!deleted) {
+      removal.store_is_gone = deleted.error().code == ErrorCode::kUnavailable;
       for (const std::string& path : paths) removal.refused.push_back({path, deleted.error().detail});
       return;
     }
-    removal.gone += deleted->gone.size();
-    for (const S3Deleted::Refused& refused : deleted->refused) {
-      removal.refused.push_back({name_of(refused.key).value_or(refused.key), refused.code + " " + refused.message});
+    std::map<std::string, std::string> refused;
+    for (const S3Deleted::Refused& each : deleted->refused) refused[each.key] = each.code + " " + each.message;
+    const std::set<std::string> gone(deleted->gone.begin(), deleted->gone.end());
+    for (std::size_t i = 0; i < keys.size(); ++i) {  // what it names in neither list was not removed, for all we know
+      if (gone.contains(keys[i])) {
+        ++removal.gone;
+        continue;
+      }
+      const auto why = refused.find(keys[i]);
+      removal.refused.push_back({paths[i], why == refused.end() ? "the service does not say so" : why->second});
     }
   }
 
   void remove_one_by_one(std::span<const std::string> paths, Removal& removal) {
     for (const std::string& path : paths) {
+      if (removal.store_is_gone) {
+        removal.refused.push_back({path, "not asked any more"});
+        continue;
+      }
       const S3Answer answer = ask(request(S3Op::kDelete, path));
       if (answer.verdict == S3Verdict::kDone || answer.verdict == S3Verdict::kMissing) {
         ++removal.gone;
-      } else {
-        removal.refused.push_back({path, client_->complaint(answer)});
+        continue;
       }
+      const Error error = client_->refusal(answer);
+      removal.store_is_gone = error.code == ErrorCode::kUnavailable;
+      removal.refused.push_back({path, error.detail});
     }
   }
 

@@ -33,6 +33,7 @@ class Purge {
     round_.push_back({file.path, file.bytes, block});
   }
   bool round_is_full() const { return round_.size() >= kRoundFiles; }
+  bool store_is_gone() const { return gone_; }  // it answers removals no more: the rest would wait for nothing
 
   void settle(PurgeReport& report) {
     std::map<std::string, std::string> refused = options_.dry_run ? std::map<std::string, std::string>() : remove();
@@ -45,12 +46,17 @@ class Purge {
       }
       report.kept_blocks += file.block ? 1 : 0;
       report.kept_bytes += file.block ? file.bytes : 0;
-      if (report.refused++ == 0) report.first_refused = {std::move(file.path), std::move(why->second)};
+      refuse(file.path, why->second, report);
+      refused.erase(why);
     }
+    // What the store refused in words that we did not send: nobody knows which file that is.
+    for (const auto& [path, why] : refused) refuse(path, why, report);
     round_.clear();
   }
   Result<void> finish(PurgeReport& report) {
     settle(report);
+    report.ended_early = gone_;
+    if (gone_) return {};
     if (options_.all || options_.leftovers) CAIRN_TRY_VOID(abort_uploads(report));
     if (!options_.dry_run) files_.tidy_up();
     return {};
@@ -80,14 +86,18 @@ class Purge {
     }
   }
 
+  static void refuse(const std::string& path, const std::string& why, PurgeReport& report) {
+    if (report.refused++ == 0) report.first_refused = {path, why};
+  }
+
   // What is refused, and why.
   std::map<std::string, std::string> remove() {
     std::vector<std::string> paths;
     for (const Chosen& file : round_) paths.push_back(file.path);
     std::map<std::string, std::string> refused;
-    for (StoreFiles::Refused& each : files_.remove(paths).refused) {
-      refused.emplace(std::move(each.path), std::move(each.why));
-    }
+    StoreFiles::Removal removal = files_.remove(paths);
+    gone_ = removal.store_is_gone;
+    for (StoreFiles::Refused& each : removal.refused) refused.emplace(std::move(each.path), std::move(each.why));
     return refused;
   }
 
@@ -98,8 +108,9 @@ class Purge {
       if (name.kind != FileKind::kBlock) continue;
       name.kind = FileKind::kLeftover;
       if (!chosen(name, upload.begun_us)) continue;
-      if (!options_.dry_run) CAIRN_TRY_VOID(files_.abort(upload));
-      ++report.uploads;
+      const Result<void> aborted = options_.dry_run ? Result<void>() : files_.abort(upload);
+      report.uploads += aborted ? 1 : 0;
+      if (!aborted) refuse(upload.path, aborted.error().detail, report);
     }
     return {};
   }
@@ -114,6 +125,7 @@ class Purge {
     bool block = false;
   };
   std::vector<Chosen> round_;
+  bool gone_ = false;
 };
 
 }  // namespace
@@ -141,7 +153,7 @@ Result<PurgeReport> purge_store(StoreFiles& files, const PurgeOptions& options, 
     if (!purge.round_is_full()) return true;
     purge.settle(report);
     progress(seen, report.blocks + report.others);
-    return true;
+    return !purge.store_is_gone();
   }));
   CAIRN_TRY_VOID(purge.finish(report));
   return report;
@@ -167,6 +179,7 @@ std::string to_text(const PurgeReport& report) {
     text += printable(" " + report.first_refused.path + ": " + report.first_refused.why) +
             (report.refused > 1 ? ", and so on\n" : "\n");
   }
+  if (report.ended_early) text += "ended early: the store does not answer; what lies behind was not looked at\n";
   return text;
 }
 

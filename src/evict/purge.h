@@ -38,6 +38,7 @@ struct PurgeReport {
   std::uint64_t kept_blocks = 0, kept_bytes = 0, strangers = 0;
   std::uint64_t refused = 0;  // chosen, and could not be removed: they are among the kept
   StoreFiles::Refused first_refused;
+  bool ended_early = false;  // the store answers removals no more: the rest was not looked at
   bool dry_run = false;
 };
 

@@ -34,6 +34,7 @@ class StoreFiles {
   struct Removal {
     std::uint64_t gone = 0;  // a bucket counts what was not there, too
     std::vector<Refused> refused;
+    bool store_is_gone = false;  // it did not answer: no reason to ask for more
   };
   virtual Removal remove(std::span<const std::string> paths) = 0;
   // Writes that somebody began and left: only a bucket keeps such. `path` is for people.

@@ -37,7 +37,7 @@ struct S3Answer {
   S3Verdict verdict = S3Verdict::kUnavailable;
   ResponseHead head;
   std::string code, message, region;  // of an error's document
-  std::string body;                   // of requests without a sink, at most 1 MiB
+  std::string body;                   // of requests without a sink, at most 8 MiB
   std::string detail;                 // one line for people; empty when done
 };
 S3Answer unanswered(S3Verdict verdict, std::string detail);  // without a response of the service

@@ -14,13 +14,13 @@
 #include "kv/sha256.h"
 #include "kv/store_path.h"
 #include "s3/crc32c.h"
-#include "s3/pages.h"
+#include "s3/listing_walk.h"
 
 namespace cairn {
 namespace {
 
 constexpr std::int64_t kAskUs = 30'000'000;
-constexpr std::uint32_t kPageKeys = 500;
+constexpr std::uint32_t kListedKeys = 500;
 
 // Known to the service, and not allowed; any other denial is about who we are.
 bool means_no_right(const S3Answer& answer) {
@@ -117,7 +117,7 @@ Result<std::vector<Manifest>> Opening::neighbours(const std::string& model_direc
   std::vector<Manifest> manifests;
   if (!rights.list) return manifests;
   S3Listing listing;
-  CAIRN_TRY_VOID(S3Pages(client_, clock_, {model_directory + "/", true, kPageKeys, kAskUs}).next(listing));
+  CAIRN_TRY_VOID(S3ListingWalk(client_, clock_, {model_directory + "/", true, kListedKeys, kAskUs}).next(listing));
   std::ranges::sort(listing.prefixes);
   if (listing.prefixes.size() > kManifestsMax) listing.prefixes.resize(kManifestsMax);
   const std::size_t skip = client_.address().key("").size();
@@ -137,11 +137,13 @@ Result<std::vector<Manifest>> Opening::neighbours(const std::string& model_direc
 }
 
 Result<void> Opening::count(const std::string& directory, OpenedBucket& store) {
-  S3Pages pages(client_, clock_, {directory + "/", false, kPageKeys, kAskUs});
-  for (S3Listing page;;) {
-    CAIRN_TRY(const bool more, pages.next(page));
-    if (!more) return {};
-    for (const S3Listing::Object& object : page.objects) {
+  S3ListingWalk walk(client_, clock_, {directory + "/", false, kListedKeys, kAskUs});
+  for (S3Listing part;;) {
+    const Result<bool> more = walk.next(part);
+    if (!more)
+      return Error{more.error().code, more.error().detail + ": leave capacity_bytes unset to open it uncounted"};
+    if (!*more) return {};
+    for (const S3Listing::Object& object : part.objects) {
       if (!parse_block_name(std::string_view(object.key).substr(object.key.rfind('/') + 1))) continue;
       store.used_bytes += object.bytes;
       ++store.blocks;

@@ -81,6 +81,30 @@ def test_a_bucket_likewise(serve, small_model, kind, request):
     assert server.secret_key not in ctl("verify", url, env={**env, "AWS_ACCESS_KEY_ID": "wrong"}, status=1)
 
 
+def test_what_a_bucket_refuses_stays_is_counted_and_named(serve, small_model, imposter):
+    server = imposter()
+    url, env = store_url(server, "team"), keys(server)
+    instance = serve(small_model, *SMALL, "--store", url, env=env)
+    count = instance.complete(PROMPT)["usage"]["prompt_tokens"] // 64
+
+    def stored():
+        return [key for key in server.objects() if key.endswith(".kv")]
+
+    wait_for(lambda: len(stored()) == count)
+    kept = stored()[0]
+    server.told("POST", "/rules", {"match": {"op": "DeleteObjects"},
+                                   "action": {"do": "delete_errors", "key": kept.rsplit("/", 1)[1], "code": "AccessDenied"}})
+    told = ctl("purge", url, "--all", env=env, status=1)
+    assert said(told, "blocks") == [count - 1, 1] and said(told, "refused") == [1] and "AccessDenied" in told, told
+    assert stored() == [kept]
+    server.clear_rules()
+    server.rule("status", op="DeleteObjects", status=403, code="AccessDenied")
+    told = ctl("purge", url, "--all", env=env, status=1)
+    assert said(told, "refused") == [1] and stored() == [kept]
+    server.clear_rules()
+    assert said(ctl("purge", url, "--all", env=env), "blocks") == [1, 0] and stored() == []
+
+
 def test_uploads_that_nobody_ends_are_counted_and_aborted(serve, small_model, imposter):
     server = imposter()
     server.settings(clock_offset_s=-2 * 86400)  # it began two days ago, by the server's clock

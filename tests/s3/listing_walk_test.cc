@@ -1,5 +1,5 @@
-// A listing comes whole, page by page, and one that never ends is an error.
-#include "s3/pages.h"
+// A listing comes whole, answer by answer, and one that never ends is an error.
+#include "s3/listing_walk.h"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 namespace cairn {
 namespace {
 
-class S3PagesTest : public ::testing::Test {
+class S3ListingWalkTest : public ::testing::Test {
  protected:
-  S3PagesTest() {
+  S3ListingWalkTest() {
     S3Config config;
     config.bucket = "bucket";
     config.region = "us-east-1";
@@ -23,14 +23,14 @@ class S3PagesTest : public ::testing::Test {
     client_ = std::make_unique<S3Client>(config, S3Deps{clock_, null_log(), *metrics_, bucket_, keeper});
     for (const char* name : {"team/a", "team/b/1", "team/b/2", "team/c d+e", "teams"}) bucket_->set_object(name, "x");
   }
-  Result<std::vector<std::string>> all(S3Pages::Wish wish) {
-    S3Pages pages(*client_, clock_, std::move(wish));
+  Result<std::vector<std::string>> all(S3ListingWalk::Wish wish) {
+    S3ListingWalk walk(*client_, clock_, std::move(wish));
     std::vector<std::string> names;
-    for (S3Listing page;;) {
-      CAIRN_TRY(const bool more, pages.next(page));
+    for (S3Listing part;;) {
+      CAIRN_TRY(const bool more, walk.next(part));
       if (!more) return names;
-      for (const auto& object : page.objects) names.push_back(object.key);
-      for (const auto& folder : page.prefixes) names.push_back(folder);
+      for (const auto& object : part.objects) names.push_back(object.key);
+      for (const auto& folder : part.prefixes) names.push_back(folder);
     }
   }
   const SystemClock clock_;
@@ -39,7 +39,7 @@ class S3PagesTest : public ::testing::Test {
   std::unique_ptr<S3Client> client_;
 };
 
-TEST_F(S3PagesTest, EveryNameComesOnceWhateverThePage) {
+TEST_F(S3ListingWalkTest, EveryNameComesOnceHoweverItIsCut) {
   for (const std::size_t most : {1u, 2u, 3u, 1000u}) {
     bucket_->list_max = most;
     EXPECT_EQ(all({}).value(), (std::vector<std::string>{"team/a", "team/b/1", "team/b/2", "team/c d+e"})) << most;
@@ -49,25 +49,25 @@ TEST_F(S3PagesTest, EveryNameComesOnceWhateverThePage) {
   }
 }
 
-TEST_F(S3PagesTest, ACircleIsAnError) {
+TEST_F(S3ListingWalkTest, ACircleIsAnError) {
   bucket_->list_max = 2;
-  S3Pages pages(*client_, clock_, {});
-  S3Listing page;
-  ASSERT_TRUE(pages.next(page).value());
-  bucket_->list_max = 0;  // from now on each page is empty and names itself as the next
-  const Result<bool> next = pages.next(page);
+  S3ListingWalk walk(*client_, clock_, {});
+  S3Listing part;
+  ASSERT_TRUE(walk.next(part).value());
+  bucket_->list_max = 0;  // from now on each answer is empty and names itself as the next
+  const Result<bool> next = walk.next(part);
   ASSERT_FALSE(next);
   EXPECT_NE(next.error().detail.find("circle"), std::string::npos);
 }
 
-TEST_F(S3PagesTest, AThousandOfTheLongestKeysAreOnePage) {
+TEST_F(S3ListingWalkTest, AThousandOfTheLongestKeysAreOneAnswer) {
   for (int i = 0; i < 1000; ++i) {
     bucket_->set_object("team/" + std::to_string(1000 + i) + std::string(1010, 'k'), "");
   }
   EXPECT_EQ(all({}).value().size(), 1004u);
 }
 
-TEST_F(S3PagesTest, ADenialIsTheServicesOwnWord) {
+TEST_F(S3ListingWalkTest, ADenialIsTheServicesOwnWord) {
   bucket_->script([](const test::FakeBucket::Seen&) {
     test::FakeBucket::Fault denied;
     denied.status = 403;
