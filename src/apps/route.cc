@@ -32,15 +32,15 @@ int run_route(const VerbInput& input) {
   OptionSet options;
   options.add("", "Routing", config);
   options.add("server", "Server", http);
-  const Parsed parsed =
-      parse(options, input,
-            {"cairn route --backend URL [--backend URL ...] [options]",
-             "One front door for many OpenAI-compatible servers (Cairn, vLLM, ...). Bodies pass through unchanged, "
-             "as they come. Backends that are not well are left out until they are again; a request is asked again "
-             "elsewhere only while nothing of its answer has come. /v1/models lists the models of all of them, "
-             "/metrics is the router's own, and of the other paths only the API's pass.",
-             "cairn route --backend http://127.0.0.1:8001 --backend http://127.0.0.1:8002 --policy session"},
-            0);
+  const Parsed parsed = parse(
+      options, input,
+      {"cairn route --backend URL [--backend URL ...] [options]",
+       "One front door for many OpenAI-compatible servers (Cairn, vLLM, ...). Bodies pass through unchanged, "
+       "as they come. Backends that are not well are left out until they are again; a request is asked again "
+       "elsewhere only while nothing of its answer has come but a 503. /v1/models lists the models of all of them, "
+       "/metrics is the router's own, and of the other paths only the API's pass.",
+       "cairn route --backend http://127.0.0.1:8001 --backend http://127.0.0.1:8002 --policy session"},
+      0);
   return parsed.done ? parsed.status : route(http, config);
 }
 

@@ -38,6 +38,8 @@ Result<void> RouterConfig::validate() const {
     return invalid(std::string(name) + " is " + std::to_string(value) + ": " + std::to_string(least) + " to " +
                    std::to_string(most));
   };
+  CAIRN_TRY_VOID(within("inflight_requests_max", inflight_requests_max, 1, 1'000'000));
+  CAIRN_TRY_VOID(within("inflight_per_tenant_max", inflight_per_tenant_max, 1, 1'000'000));
   CAIRN_TRY_VOID(within("retries_max", retries_max, 0, 100));
   CAIRN_TRY_VOID(within("connect_timeout_ms", connect_timeout_ms, 1, 600'000));
   CAIRN_TRY_VOID(within("head_timeout_ms", head_timeout_ms, 1, 86'400'000));

@@ -15,6 +15,7 @@ struct RouterConfig {
   RoutePolicy policy = RoutePolicy::kRoundRobin;
   std::string session_header = "x-user-id";
   std::string backend_api_key;
+  std::uint32_t inflight_requests_max = 4096, inflight_per_tenant_max = 4096;
   std::uint32_t retries_max = 2;
   std::uint32_t connect_timeout_ms = 2000;
   std::uint32_t head_timeout_ms = 600'000;
@@ -35,7 +36,9 @@ struct RouterConfig {
     v.field("session_header", &C::session_header, "request header that names a session");
     v.field("backend_api_key", &C::backend_api_key,
             "Bearer key for the backends; without it the client's own is passed on, unless this router checked it");
-    v.field("retries_max", &C::retries_max, "other backends tried when one took no request or gave no answer");
+    v.field("inflight_requests_max", &C::inflight_requests_max, "requests passed on at a time; more get a 429");
+    v.field("inflight_per_tenant_max", &C::inflight_per_tenant_max, "the same of one tenant");
+    v.field("retries_max", &C::retries_max, "other backends tried when one took no request, gave no answer or a 503");
     v.field("connect_timeout_ms", &C::connect_timeout_ms, "to connect to a backend");
     v.field("head_timeout_ms", &C::head_timeout_ms, "from the request to the whole header of its answer");
     v.field("idle_timeout_ms", &C::idle_timeout_ms, "between two pieces of an answer");

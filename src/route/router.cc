@@ -58,6 +58,8 @@ struct Router::Impl final : HttpService {
   HttpResponse health(const HttpRequest& request) const;
   template <class Call>
   void pass_on(std::shared_ptr<HttpExchange> exchange, std::map<HttpExchange*, std::unique_ptr<Call>>& calls);
+  // One of a tenant's requests under way, as long as somebody keeps it; null: there are as many as may be.
+  std::shared_ptr<void> seat_of(const std::string& tenant);
 
   const HttpConfig http;
   const RouterConfig config;
@@ -68,6 +70,7 @@ struct Router::Impl final : HttpService {
   HttpClient client;
   Backends backends;
   ProxyShared shared;
+  std::map<std::string, std::size_t> inflight_of;  // by tenant
   std::map<HttpExchange*, std::unique_ptr<ProxyCall>> proxied;
   std::map<HttpExchange*, std::unique_ptr<ModelsCall>> models;
   std::unique_ptr<HttpServer> server;
@@ -104,11 +107,28 @@ HttpResponse Router::Impl::health(const HttpRequest& request) const {
   return {up ? 200 : 503, text, "application/json", request_id_header(request)};
 }
 
+std::shared_ptr<void> Router::Impl::seat_of(const std::string& tenant) {
+  const auto own = inflight_of.find(tenant);
+  const std::size_t taken = own == inflight_of.end() ? 0 : own->second;
+  if (taken >= config.inflight_per_tenant_max || proxied.size() + models.size() >= config.inflight_requests_max) {
+    return nullptr;
+  }
+  ++inflight_of[tenant];
+  return {this, [tenant](Impl* router) {
+            const auto left = router->inflight_of.find(tenant);
+            if (--left->second == 0) router->inflight_of.erase(left);
+          }};
+}
+
 template <class Call>
 void Router::Impl::pass_on(std::shared_ptr<HttpExchange> exchange,
                            std::map<HttpExchange*, std::unique_ptr<Call>>& calls) {
+  std::shared_ptr<void> seat = seat_of(exchange->request().tenant);
+  if (!seat) {
+    return exchange->respond(refusal(exchange->request(), 429, "too many requests under way; try again", "inflight"));
+  }
   HttpExchange* const key = exchange.get();
-  auto call = std::make_unique<Call>(shared, exchange, [&calls, key] { calls.erase(key); });
+  auto call = std::make_unique<Call>(shared, exchange, [&calls, key, seat = std::move(seat)] { calls.erase(key); });
   Call& started = *call;
   calls.emplace(key, std::move(call));
   if (started.start()) return;

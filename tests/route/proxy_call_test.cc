@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "route/running_router.h"
 #include "support/gate.h"
 
@@ -129,18 +131,19 @@ TEST(ProxyCall, ABackendThatHangsIsLeftAtTheBounds) {
 }
 
 TEST(ProxyCall, AClientThatLeavesTakesItsRequestWithIt) {
-  test::Gate closed;
+  std::array<test::Gate, 2> closed;  // the backend sees it, while the router lives
+  std::size_t next = 0;
   ScriptedServer backend(healthy([&](ServedConnection& connection, const std::string& request) {
     if (request.find("stream") != std::string::npos) {
       connection.begin_chunked();
       connection.send_chunk("data: 1\n\n");
     }
     connection.until_closed();
-    closed.pass();
+    closed[next++].open();
     return false;
   }));
-  closed.open();
   RunningRouter router({backend.url()});
+  std::size_t left = 0;
   const std::string name = "{backend=\"" + backend.url() + "\"}";
   for (const char* body : {"{\"stream\": true}", "{}"}) {
     SocketClient client(router.port());
@@ -148,6 +151,7 @@ TEST(ProxyCall, AClientThatLeavesTakesItsRequestWithIt) {
     EXPECT_TRUE(std::string_view(body).size() == 2 || client.wait_for("data: 1"));
     EXPECT_TRUE(router.wait_for_metric("cairn_route_inflight_requests" + name + " 1"));
     client.reset();
+    closed[left++].pass();
     EXPECT_TRUE(router.wait_for_metric("cairn_route_inflight_requests" + name + " 0"));
   }
   EXPECT_TRUE(router.wait_for_metric("cairn_route_cancelled_requests_total" + name + " 2"));

@@ -45,6 +45,19 @@ TEST(Router, RequestsAndAnswersPassByteByByte) {
   EXPECT_THAT(seen.substr(0, 500), Not(HasSubstr("TE: x")));
 }
 
+TEST(Router, ARequestWithoutANameGetsOneThatBothSidesSee) {
+  std::string seen;
+  ScriptedServer backend(healthy([&](ServedConnection& connection, const std::string& request) {
+    seen = request;
+    return connection.answer("{}");
+  }));
+  RunningRouter router({backend.url()});
+  const std::string first = router.ask().header("X-Request-Id");
+  EXPECT_GE(first.size(), 16u);
+  EXPECT_THAT(seen, HasSubstr("X-Request-Id: " + first + "\r\n"));
+  EXPECT_NE(router.ask().header("X-Request-Id"), first);
+}
+
 TEST(Router, AStreamPassesPieceByPiece) {
   test::Gate gate;
   ScriptedServer backend(healthy([&](ServedConnection& connection, const std::string&) {
@@ -63,6 +76,59 @@ TEST(Router, AStreamPassesPieceByPiece) {
   EXPECT_TRUE(reply.complete);
   EXPECT_EQ(reply.body, "data: 1\n\ndata: [DONE]\n\n");
   EXPECT_EQ(reply.header("Content-Type"), "text/event-stream");
+}
+
+TEST(Router, MoreThanMayBeUnderWayAreToldToComeBack) {
+  test::Gate gate;
+  ScriptedServer backend(healthy([&](ServedConnection& connection, const std::string&) {
+    connection.begin_chunked();
+    connection.send_chunk("data: 1\n\n");
+    gate.pass();
+    return connection.send("0\r\n\r\n");
+  }));
+  RouterConfig config;
+  config.inflight_requests_max = 2;
+  RunningRouter router({backend.url()}, config);
+  std::vector<std::unique_ptr<SocketClient>> under_way;
+  for (int i = 0; i < 2; ++i) {
+    under_way.push_back(std::make_unique<SocketClient>(router.port()));
+    under_way.back()->send(http_request("POST", "/v1/completions", "{}"));
+    ASSERT_TRUE(under_way.back()->wait_for("data: 1"));
+  }
+  EXPECT_EQ(router.request("POST", "/v1/completions", "{}").status, 429);
+  EXPECT_EQ(router.request("GET", "/v1/models", "").status, 429);
+  EXPECT_EQ(router.request("GET", "/health", "").status, 200) << "of the router itself";
+  gate.open();
+  for (auto& client : under_way) EXPECT_TRUE(client->read_reply().complete);
+  int status = 429;
+  for (int i = 0; i < 1000 && status == 429; ++i) status = router.request("POST", "/v1/completions", "{}").status;
+  EXPECT_EQ(status, 200) << "there is room again";
+}
+
+TEST(Router, ATenantHasABoundOfItsOwn) {
+  test::Gate gate;
+  ScriptedServer backend(healthy([&](ServedConnection& connection, const std::string&) {
+    connection.begin_chunked();
+    connection.send_chunk("data: 1\n\n");
+    gate.pass();
+    return connection.send("0\r\n\r\n");
+  }));
+  RouterConfig config;
+  config.inflight_per_tenant_max = 1;
+  HttpConfig http;
+  http.api_keys = {"a=key-of-a-0123456", "b=key-of-b-0123456"};
+  RunningRouter router({backend.url()}, config, http);
+  const auto of = [](const char* tenant) {
+    return "Authorization: Bearer key-of-" + std::string(tenant) + "-0123456\r\n";
+  };
+  SocketClient first(router.port()), second(router.port());
+  first.send(http_request("POST", "/v1/completions", "{}", of("a")));
+  ASSERT_TRUE(first.wait_for("data: 1"));
+  EXPECT_EQ(router.request("POST", "/v1/completions", "{}", of("a")).status, 429);
+  second.send(http_request("POST", "/v1/completions", "{}", of("b")));
+  EXPECT_TRUE(second.wait_for("data: 1")) << "another's requests are not counted";
+  gate.open();
+  EXPECT_TRUE(first.read_reply().complete && second.read_reply().complete);
 }
 
 TEST(Router, RoundRobinTakesTurnsAndASessionStays) {
