@@ -1,5 +1,7 @@
 // cairn bench scenarios FILE.yaml: a fleet of our own under the multi-round QA workload, context lengths by tiers.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -34,12 +36,13 @@ constexpr const char* kAbout =
     "scenarios (which tiers an instance has), runs the multi-round QA workload through the router, and prints a\n"
     "row per cell as it ends. FILE.yaml is a plan: the settings below as flat keys; flags and CAIRN_* variables\n"
     "come after it. --demo needs only --model: it measures this machine first, decides the rest from that and\n"
-    "says what and why, takes at most about eight minutes, and fails unless a fast store shows its worth.\n"
+    "says what and why, takes some eight minutes (hours with --full), and fails unless a fast store shows its\n"
+    "worth.\n"
     "\n"
     "The contexts of the users who are there from the start are computed once per length by one instance without\n"
-    "limits of rate. Each cell begins with its store filled from them by links, and RAM tiers likewise, before\n"
-    "its clock starts; who joins later is cold and counted. The device pool begins empty. Nothing starts unless\n"
-    "time, memory and disk are said and fit. Temporary stores are removed at the end, however it ends.\n"
+    "limits of rate. Each cell begins with its store filled from them by links, and its RAM tiers read from them,\n"
+    "before its clock starts; who joins later is cold and counted. The device pool begins empty. No cell starts\n"
+    "unless time, memory and disk are said and fit. Temporary stores are removed at the end, also after Ctrl-C.\n"
     "\n"
     "Answers to the same question of the same user must be the same in every scenario. Exit status: 0 when all\n"
     "cells ran and answers were equal, 1 when not, 2 when the words are wrong, 130 after Ctrl-C, which leaves a\n"
@@ -102,6 +105,10 @@ FoundDirectory found_as(const ScenarioPlan& plan) {
 }
 
 Result<void> check_places(const ScenarioPlan& plan) {
+  if (const std::vector<std::string> words = plan.bucket_server_words(); !words.empty()) {
+    const bool runs = words[0].find('/') != std::string::npos && ::access(words[0].c_str(), X_OK) == 0;
+    if (!runs) return invalid("bucket_server: '" + words[0] + "' is no program; such as tools/bucket_server");
+  }
   for (const std::string& path : {plan.csv, plan.json, plan.html}) {
     if (!path.empty()) CAIRN_TRY_VOID(check_writable(path));
   }
@@ -128,7 +135,8 @@ std::string now_text(const Clock& clock) {
 std::vector<std::string> environment_of(const Variables& variables) {
   std::vector<std::string> environment;
   for (const auto& [name, value] : variables) {
-    if (name.starts_with("CAIRN_") || name.starts_with("LMCACHE_")) continue;  // the plan says it all
+    const bool setting = name.starts_with("CAIRN_") && name != "CAIRN_SERVERS";  // that one is the bucket server's
+    if (setting || name.starts_with("LMCACHE_")) continue;                       // the plan says it all
     environment.push_back(name + "=" + value);
   }
   return environment;
@@ -221,6 +229,7 @@ ScenarioResults heading_of(const ScenarioPlan& plan, const std::string& file, co
     for (const std::string& flag : scenario.flags) flags += (flags.empty() ? "" : " ") + flag;
     facts.emplace_back(scenario.name, flags);
   }
+  if (!plan.bucket_server.empty()) facts.emplace_back("bucket", plan.bucket_server);
   std::snprintf(rate, sizeof rate, "%g s, then up to %g s", plan.time, plan.drain);
   facts.emplace_back("cell", std::string(rate) + " for answers on their way; later ones are cut and counted");
   facts.emplace_back("start", plan.seed ? "stores" + std::string(plan.warm_ram ? " and RAM tiers" : "") +
@@ -245,6 +254,10 @@ Result<void> write_plan(ScenarioPlan plan, const WorkDirectory& work, ScenarioRe
   std::error_code ignored;
   for (std::string* path : {&plan.model, &plan.csv, &plan.json, &plan.html}) {
     if (!path->empty()) *path = std::filesystem::absolute(*path, ignored).string();
+  }
+  if (const std::vector<std::string> words = plan.bucket_server_words(); !words.empty()) {
+    const std::string rest = plan.bucket_server.substr(plan.bucket_server.find(words[0]) + words[0].size());
+    plan.bucket_server = std::filesystem::absolute(words[0], ignored).string() + rest;
   }
   OptionSet options;
   options.add("", "Plan", plan);

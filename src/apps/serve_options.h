@@ -37,7 +37,8 @@ struct ServeWords {
         "directory or shared mount as file:///path or /path, bucket as s3://bucket/prefix?endpoint=host:port, fastest "
         "first; settings stand in the URL: file:///path?durability=none&read_bytes_per_s=100MB");
     v.field("warm_from", &ServeWords::warm_from,
-            "store whose youngest blocks the RAM tier holds before the first request; one of stores, or another");
+            "directory (file:///path) whose youngest blocks the RAM tier holds before the first request; one of "
+            "stores, or another");
     v.field("chunk_tokens", &ServeWords::chunk_tokens, "tokens of a stored block; 0: the store's, 256 in a new one");
     v.field("shard_layers", &ServeWords::shard_layers,
             "layers of a cell of the store's grid; 0: the store's, all in a new one");

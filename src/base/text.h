@@ -12,8 +12,8 @@ std::string percent_encode(std::string_view text, std::string_view keep = "");
 std::string percent_decode(std::string_view text);
 bool has_broken_escape(std::string_view text);  // a '%' without two hexadecimal digits behind it
 
-bool is_control(char c);  // below 0x20, or DEL
-// With a space for each control byte: nothing of it acts on a terminal or ends a line.
+bool is_control(char c);  // below 0x20, or DEL: ASCII's
+// With a space for each of them: nothing of it ends a line or begins an escape.
 std::string printable(std::string text);
 
 }  // namespace cairn

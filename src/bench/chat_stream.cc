@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
+
 namespace cairn {
 namespace {
 
@@ -10,13 +12,7 @@ using Json = nlohmann::json;
 constexpr std::size_t kMessageBytesMax = 300;
 
 // One line for people and for a CSV cell.
-std::string one_line(std::string_view text) {
-  std::string out(text.substr(0, kMessageBytesMax));
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-  }
-  return out;
-}
+std::string one_line(std::string_view text) { return printable(std::string(text.substr(0, kMessageBytesMax))); }
 
 const Json* member(const Json& object, const char* name) {
   if (!object.is_object()) return nullptr;

@@ -14,6 +14,8 @@
 #include <sstream>
 #include <utility>
 
+#include "base/text.h"
+
 namespace cairn {
 namespace {
 
@@ -185,9 +187,7 @@ std::string log_tail(const std::string& log_file, std::size_t bytes_max) {
   text << file.rdbuf();
   std::string tail = text.str();
   while (!tail.empty() && tail.back() == '\n') tail.pop_back();
-  for (char& c : tail) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
+  tail = printable(std::move(tail));
   if (tail.empty()) return "its log is empty";
   return size > bytes_max ? "..." + tail : tail;
 }

@@ -25,6 +25,7 @@ constexpr double kFastFactor = 5, kSlowFactor = 1.2;
 constexpr std::uint32_t kAnswerTokens = 32, kSystemWords = 32, kChunkTokens = 64;
 constexpr double kRoundTokens = 32 + kAnswerTokens, kOpeningTokens = 48;
 constexpr std::uint32_t kRoundsMin = 6, kRoundsMax = 40, kUsersMin = 5, kUsersMax = 24;
+constexpr std::size_t kMedianCells = 3;  // one cell alone is often noise
 constexpr double kSpeedMin = 1.3, kTtftMax = 0.5, kServedMin = 0.9, kServedSlack = 2;
 
 double rest_of_chat(const ScenarioPlan& plan) {  // besides the context, at half the final history
@@ -179,6 +180,14 @@ std::vector<std::string> demo_shortfalls(const ScenarioPlan& plan, const Scenari
                               cell.context_words, static_cast<unsigned long long>(cell.summary.finished),
                               without.c_str(), static_cast<unsigned long long>(other->summary.finished)));
     }
+  }
+  for (const ScenarioComparison& one : find_downsides(results, store_pairs(plan.parsed_scenarios()))) {
+    const std::size_t cells = std::min(point_of(results, one.with, one.context_words).cells,
+                                       point_of(results, one.without, one.context_words).cells);
+    if (cells < kMedianCells || one.downside() != Downside::kFound) continue;
+    short_of.push_back(text("%s at %u words: %s the speed of %s and %s TTFT, medians of %zu: its store costs too much",
+                            one.with.c_str(), one.context_words, ratio_text(one.ratios.speed).c_str(),
+                            one.without.c_str(), change_text(one.ratios.ttft).c_str(), cells));
   }
   if (!results.answers_equal.value_or(false)) short_of.push_back("answers differ, or none could be compared");
   return short_of;

@@ -182,7 +182,7 @@ Json json_of(const QaSummary& sum) {
               {"in_flight", sum.in_flight},
               {"input_tokens_per_s", sum.input_tokens_per_s},
               {"output_tokens_per_s", sum.output_tokens_per_s},
-              {"total_tokens_per_s", sum.input_tokens_per_s + sum.output_tokens_per_s},
+              {"total_tokens_per_s", sum.total_tokens_per_s()},
               {"mean_generation_speed", json_of(sum.mean_generation_speed)},
               {"ttft_s", json_of(sum.ttft_s)},
               {"ttft_with_cut_s", json_of(sum.ttft_with_cut_s)},

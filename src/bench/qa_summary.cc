@@ -154,6 +154,7 @@ std::string to_text(const QaSummary& sum) {
   out += row("Requests failed", std::to_string(sum.failed), "");
   out += row("Input tokens", format("%.4f", sum.input_tokens_per_s), "tokens/s");
   out += row("Output tokens", format("%.4f", sum.output_tokens_per_s), "tokens/s");
+  out += row("All tokens", format("%.4f", sum.total_tokens_per_s()), "tokens/s");
   out += row("Mean generation speed", number(sum.mean_generation_speed, "%.4f"), "tokens/s per request");
   out += spread_line("Time to first token", sum.ttft_s);
   if (sum.in_flight > 0 && sum.ttft_with_cut_s.mean)

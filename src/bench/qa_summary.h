@@ -39,6 +39,7 @@ struct QaSummary {
   double actual_qps = 0;        // (finished or failed, launched in the window, + in flight) / window
   double processing_speed = 0;  // finished / window
   double input_tokens_per_s = 0, output_tokens_per_s = 0;  // input: cached tokens included
+  double total_tokens_per_s() const { return input_tokens_per_s + output_tokens_per_s; }
   // Mean over requests of tokens / time after the first text; an answer of one piece has no such time and no say.
   std::optional<double> mean_generation_speed;
   Spread ttft_s, gap_s, end_to_end_s;  // of those that finished

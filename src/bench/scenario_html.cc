@@ -148,9 +148,9 @@ std::string percentile_table(const Page& page) {
 }
 
 std::string request_table(const Page& page) {
-  const std::vector<std::string> columns = {"Scenario",      "Planned, 1/s",    "Offered, 1/s",     "Served, 1/s",
-                                            "Launched",      "Finished",        "Failed",           "Unfinished",
-                                            "Cold sessions", "Input, tokens/s", "Output, tokens/s", "Cell, s"};
+  const std::vector<std::string> columns = {
+      "Scenario",   "Planned, 1/s",  "Offered, 1/s",    "Served, 1/s",      "Launched",      "Finished", "Failed",
+      "Unfinished", "Cold sessions", "Input, tokens/s", "Output, tokens/s", "All, tokens/s", "Cell, s"};
   const auto bad = [](std::uint64_t count) { return cell(thousands(count), count > 0 ? "bad" : ""); };
   return table(
       "Requests",
@@ -161,7 +161,7 @@ std::string request_table(const Page& page) {
           return cell(sum.configured_qps) + cell(sum.actual_qps) + cell(sum.processing_speed) +
                  cell(thousands(sum.launched)) + cell(thousands(sum.finished)) + bad(sum.failed) +
                  cell(thousands(each.unfinished)) + cell(thousands(each.cold_sessions)) + cell(sum.input_tokens_per_s) +
-                 cell(sum.output_tokens_per_s) + cell(each.elapsed_s);
+                 cell(sum.output_tokens_per_s) + cell(sum.total_tokens_per_s()) + cell(each.elapsed_s);
         });
       }));
 }

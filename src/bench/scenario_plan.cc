@@ -98,6 +98,15 @@ Result<Scenario> parse_scenario(const std::string& text) {
       return invalid(shown + layout + " would part it from the seed; chunk_tokens is a key of the plan");
     }
   }
+  for (const std::string& word : scenario.flags) {
+    const bool url = word.starts_with("file://") || word.starts_with("s3://") || word.starts_with("--store=") ||
+                     word.starts_with("--stores=");
+    if (url && word.find("{store}") == std::string::npos && word.find("{bucket}") == std::string::npos) {
+      return invalid(shown + "a store of its own would be neither filled nor emptied: write {store} or {bucket}");
+    }
+  }
+  const bool in_directory = text.find("{store}", colon) != std::string::npos;
+  if (scenario.in_bucket && in_directory) return invalid(shown + "{store} and {bucket} do not go together");
   const Result<std::uint64_t> ram_bytes = ram_bytes_of(scenario);
   if (!ram_bytes) return invalid(shown + ram_bytes.error().detail);
   scenario.ram_bytes = *ram_bytes;

@@ -67,6 +67,7 @@ struct ScenarioPlan {  // as the file has it
   std::vector<std::uint32_t> context_words() const;  // ascending
   std::vector<std::string> bucket_server_words() const;
   QaWorkload workload(std::uint32_t context_words) const;
+  // Without those of pairs where a store will seem to cost something.
   std::uint64_t cells() const { return scenarios.size() * (contexts.size() * std::uint64_t{repeats} + best_repeats); }
 };
 
@@ -124,7 +125,10 @@ void ScenarioPlan::describe(V& v) {
   v.field("drain", &P::drain, "seconds for answers that are awaited at a cell's end; then they are cut and counted");
   v.field("request_timeout", &P::request_timeout, "seconds without a byte until a request counts as failed");
   v.field("repeats", &P::repeats, "of every cell");
-  v.field("best_repeats", &P::best_repeats, "more of the cells at the length with the most to show, after all others");
+  v.field(
+      "best_repeats", &P::best_repeats,
+      "more of the cells at the length with the most to show, after all others, and of pairs where a store seems to "
+      "cost something");
   v.field("warm_up", &P::warm_up, "chats before a cell's clock starts; not recorded");
   v.field("seed", &P::seed, "compute the first users' contexts once and fill each cell's store with them");
   v.field("warm_ram", &P::warm_ram, "fill the RAM tier from the seed too");

@@ -216,6 +216,7 @@ CsvColumns csv_columns(const ScenarioResults& results, const ScenarioCell& cell)
   count("cold_sessions", cell.cold_sessions);
   out.emplace_back("input_tokens_per_s", exact(sum.input_tokens_per_s));
   out.emplace_back("output_tokens_per_s", exact(sum.output_tokens_per_s));
+  out.emplace_back("total_tokens_per_s", exact(sum.total_tokens_per_s()));
   count("prompt_tokens", sum.prompt_tokens);
   count("generation_tokens", sum.generation_tokens);
   out.emplace_back("cached_tokens", sum.cached_tokens ? std::to_string(*sum.cached_tokens) : "");

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -54,7 +57,9 @@ class ScenarioRun {
     if (deps_.line) deps_.line(line);
   }
   Result<void> run_cells();
-  Result<bool> run_scenarios_at(std::uint32_t context, std::uint32_t repeat);  // false: the run ends here
+  // False: the run ends here. `only`: the scenarios to run; empty: all.
+  Result<bool> run_scenarios_at(std::uint32_t context, std::uint32_t repeat, const std::set<std::string>& only = {});
+  Result<void> repeat_downsides(std::optional<std::uint32_t> repeated);
   bool restore(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat);
   Result<void> compute_seed(std::uint32_t context);
   Result<void> run_cell(const Scenario& scenario, std::uint32_t context, std::uint32_t repeat);
@@ -122,11 +127,33 @@ Result<void> ScenarioRun::run_cells() {
     CAIRN_TRY(const bool goes_on, run_scenarios_at(best->context_words, plan_.repeats + i));
     if (!goes_on) return {};
   }
+  return repeat_downsides(best ? std::optional(best->context_words) : std::nullopt);
+}
+
+// Where a store seems to cost something, a single cell may be noise: both sides run as often as the best length.
+Result<void> ScenarioRun::repeat_downsides(std::optional<std::uint32_t> repeated) {
+  std::map<std::uint32_t, std::set<std::string>, std::greater<>> again;  // the longest first
+  for (const ScenarioComparison& one : find_downsides(results_, store_pairs(scenarios_))) {
+    if (one.downside() != Downside::kFound || one.context_words == repeated) continue;
+    again[one.context_words].insert({one.without, one.with});
+  }
+  for (const auto& [context, names] : again) {
+    results_.cells_planned += names.size() * plan_.best_repeats;
+    cells_left_ += names.size() * plan_.best_repeats;
+  }
+  for (const auto& [context, names] : again) {
+    for (std::uint32_t i = 0; i < plan_.best_repeats; ++i) {
+      CAIRN_TRY(const bool goes_on, run_scenarios_at(context, plan_.repeats + i, names));
+      if (!goes_on) return {};
+    }
+  }
   return {};
 }
 
-Result<bool> ScenarioRun::run_scenarios_at(std::uint32_t context, std::uint32_t repeat) {
+Result<bool> ScenarioRun::run_scenarios_at(std::uint32_t context, std::uint32_t repeat,
+                                           const std::set<std::string>& only) {
   for (const Scenario& scenario : scenarios_) {
+    if (!only.empty() && !only.contains(scenario.name)) continue;
     if (deps_.stop.load()) return false;
     if (restore(scenario, context, repeat)) continue;
     if (needs_seed() && !seeded_.contains(context)) CAIRN_TRY_VOID(compute_seed(context));

@@ -58,8 +58,7 @@ Result<void> read_place(std::string_view rest, StoreUrl& url) {
 
 Result<StoreUrl> parse_store_url(std::string_view text) {
   StoreUrl url;
-  url.shown = redact_url(std::string(text.substr(0, 200)));
-  std::replace_if(url.shown.begin(), url.shown.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  url.shown = printable(redact_url(std::string(text.substr(0, 200))));
   const auto fail = [&url](const std::string& what) {
     return invalid("store URL \"" + url.shown + "\": " + what + std::string(kExample));
   };

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "config/nearest.h"
 
 namespace cairn {
@@ -11,11 +12,7 @@ namespace {
 
 std::string quoted(std::string_view text) {
   constexpr std::size_t kShownMax = 60;
-  std::string shown(text.substr(0, kShownMax));
-  for (char& c : shown) {
-    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-  }
-  return "\"" + shown + (text.size() > kShownMax ? "...\"" : "\"");
+  return "\"" + printable(std::string(text.substr(0, kShownMax))) + (text.size() > kShownMax ? "...\"" : "\"");
 }
 
 }  // namespace

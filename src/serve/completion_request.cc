@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "serve/stop_filter.h"
 
 namespace cairn {
@@ -334,9 +335,7 @@ void read_stream(Fields& fields, CompletionRequest& request) {
 void read_salt(Fields& fields, CompletionRequest& request) {
   const auto salt = fields.text("cache_salt", kSaltBytesMax);
   if (!salt) return;
-  const bool printable = std::none_of(salt->begin(), salt->end(),
-                                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-  if (salt->empty() || !printable) {
+  if (salt->empty() || std::any_of(salt->begin(), salt->end(), is_control)) {
     return fields.fail("cache_salt", "cache_salt must be 1 to 256 bytes without control characters");
   }
   request.cache_salt = *salt;

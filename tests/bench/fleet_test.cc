@@ -49,7 +49,8 @@ TEST_F(FleetTest, InstancesThenTheRouterBeforeThem) {
 }
 
 TEST_F(FleetTest, ABucketsServerStartsFirstAndItsUrlIsInTheFlags) {
-  FleetPlan with = plan("echo $AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY >> " + std::string(folder_.path()) + "/keys");
+  FleetPlan with =
+      plan("echo $AWS_PROFILE$AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY >> " + std::string(folder_.path()) + "/keys");
   with.environment.emplace_back("AWS_PROFILE=somebody");
   with.bucket_server = {with.program, "bucket"};
   with.bucket_directory = "/store/cairn";

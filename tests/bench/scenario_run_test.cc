@@ -105,6 +105,30 @@ TEST_F(ScenarioRunTest, TheBestLengthIsRunAgainAtTheEnd) {
   }
 }
 
+TEST_F(ScenarioRunTest, APairWhoseStoreSeemsToCostSomethingRunsAgain) {
+  plan_.contexts = {"20", "10"};
+  plan_.scenarios = {"ram: --ram-bytes 1MiB", "store: --ram-bytes 1MiB --store file://{store}?durability=none"};
+  plan_.best_repeats = 1;
+  std::atomic<std::size_t> cells{0};  // so many are done
+  progress_ = [&](const std::string&) { cells = rows_; };
+  const Result<ScenarioResults> results = run("", [&cells](auto, auto) {
+    ChatServer::Plan plan;
+    plan.first_us = cells == 0 || cells == 3 ? 200'000 : 2000;  // 20 words without the store, 10 words with it
+    return plan;
+  });
+  ASSERT_TRUE(results) << results.error().detail;
+  ASSERT_EQ(results->cells.size(), 8u);
+  EXPECT_EQ(results->cells_planned, 8u);
+  EXPECT_TRUE(results->is_whole());
+  for (const std::size_t i : {4, 5}) EXPECT_EQ(results->cells[i].context_words, 20u) << "the best";
+  for (const std::size_t i : {6, 7}) {
+    EXPECT_EQ(results->cells[i].context_words, 10u) << "the one that seemed to cost";
+    EXPECT_EQ(results->cells[i].repeat, 1u);
+  }
+  EXPECT_EQ(results->cells[6].scenario, "ram");
+  EXPECT_EQ(results->cells[7].scenario, "store");
+}
+
 TEST_F(ScenarioRunTest, WithoutSeedEverybodyIsCold) {
   plan_.seed = false;
   plan_.contexts = {"10"};

@@ -7,7 +7,7 @@ import time
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from conftest import ROOT, cairn, wait_for
+from conftest import ROOT, blocks, wait_for
 from s3_servers import ACCESS_KEY, SECRET_KEY, built
 
 KEYS = {**os.environ, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
@@ -33,11 +33,18 @@ def bucket(tmp_path):
         assert process.wait(20) == 0
 
 
-def test_what_is_benched_there_lies_in_the_directory(bucket, tmp_path):
-    url = bucket("--latency-ms", 2, "--bytes-per-s", 200_000_000)
-    done = cairn("bench", "tier", url, "--data-bytes", "16MiB", "--rounds", 1, env=KEYS)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "store/cairn").exists()
+def test_files_are_objects_and_objects_files(bucket, serve, small_model, tmp_path):
+    flags = ["--ram-bytes", 0, "--device-kv-bytes", "16MiB", "--load-policy", "always", "--chunk-tokens", 64]
+    prompt, directory = "".join(f"{i} cairns, " for i in range(150)), tmp_path / "store/cairn"
+    directory.mkdir(parents=True)
+    first = serve(small_model, *flags, "--store", f"file://{directory}")
+    count = first.complete(prompt)["usage"]["prompt_tokens"] // 64
+    wait_for(lambda: len(blocks(directory)) == count)
+    url = bucket("--latency-ms", 1, "--bytes-per-s", 200_000_000)
+    second = serve(small_model, *flags, "--store", url, env=KEYS)
+    assert second.complete(prompt)["usage"]["prompt_tokens_details"]["cached_tokens"] == count * 64
+    other = second.complete("other " + prompt)["usage"]["prompt_tokens"] // 64
+    wait_for(lambda: len(blocks(directory)) == count + other)
 
 
 def test_each_answer_is_later_also_on_one_connection(bucket):

@@ -101,7 +101,7 @@ def test_a_store_may_be_a_bucket(plan, tmp_path):
     cells = {cell["scenario"]: cell for cell in json.load(open(tmp_path / "r.json"))["cells"]}
     assert sum(tokens for source, tokens in cells["bucket"]["tokens_by_source"].items() if source.startswith("s3")) > 0, cells["bucket"]
     logs = "".join(path.read_text() for path in (tmp_path / "work/logs").iterdir())
-    assert "AWS_" not in logs and "X-Amz-Signature" not in logs
+    assert "AWS_" not in logs and "X-Amz-Signature" not in logs and "AWS4-HMAC" not in logs
     wait_for(lambda: not [cmd for cmd in commands() if str(tmp_path) in cmd])
 
 
@@ -119,6 +119,9 @@ def test_what_cannot_be_run_is_refused_before_anything_starts(plan, tmp_path):
         ({"contxts": "[3]"}, "contexts"), ({"model": "/nowhere"}, "/nowhere"), ({"device_kv_bytes": "900GiB"}, "memory"),
         ({"scenarios": '["a: --ram-bytes 0 --rum-bytes 1"]'}, "--ram-bytes"), ({"contexts": "[100000]"}, "reads at most"),
         ({"scenarios": '["a: --ram-bytes 0 --store {bucket}"]'}, "bucket_server must say"),
+        ({"scenarios": '["a: --ram-bytes 0 --store file:///srv/kv"]'}, "{store} or {bucket}"),
+        ({"scenarios": '["a: --ram-bytes 0 --store {bucket} --store file://{store}"]', "bucket_server": "tools/none"}, "do not go together"),
+        ({"scenarios": '["a: --ram-bytes 0 --store {bucket}"]', "bucket_server": "tools/none"}, "tools/none"),
         ({"scenarios": '["a: --threads 1"]'}, "--ram-bytes is needed"), ({"work": tmp_path / "taken"}, "not empty"),
         ({"time": 900000, "users": 2000, "contexts": "[7000]", "device_kv_bytes": "1GiB"}, "free there"),
         ({"html": "/nowhere/r.html"}, "/nowhere/r.html"), ({"contexts": "[many]"}, "many"),
