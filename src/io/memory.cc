@@ -1,5 +1,6 @@
 #include "io/memory.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -60,7 +61,7 @@ std::byte* reserve(std::uint64_t bytes) {
 Mapping map_hugetlb(std::uint64_t bytes, bool shareable) {
   Mapping mapping;
   if (shareable) {
-    mapping.descriptor = memfd_create("cairn", MFD_CLOEXEC | MFD_HUGETLB);
+    mapping.descriptor = memfd_create("cairn", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
     if (mapping.descriptor < 0) return mapping;
     if (ftruncate(mapping.descriptor, static_cast<off_t>(bytes)) == 0) {
       mapping.data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, mapping.descriptor, 0);
@@ -78,7 +79,7 @@ Mapping map_ordinary(std::uint64_t bytes, const MemoryRegion::Options& options) 
   std::byte* address = reserve(bytes);
   if (address == nullptr) return mapping;
   if (options.shareable) {
-    mapping.descriptor = memfd_create("cairn", MFD_CLOEXEC);
+    mapping.descriptor = memfd_create("cairn", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (mapping.descriptor >= 0 && ftruncate(mapping.descriptor, static_cast<off_t>(bytes)) == 0) {
       mapping.data = mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, mapping.descriptor, 0);
     }
@@ -151,6 +152,8 @@ Result<std::unique_ptr<MemoryRegion>> MemoryRegion::make(const Options& options)
   region->granule_ = options.hold_granule;
   region->page_kind_ = mapping.page_kind;
   region->descriptor_ = mapping.descriptor;
+  // Whoever maps it need not fear that it shrinks under him.
+  if (mapping.descriptor >= 0) fcntl(mapping.descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
   const std::uint64_t granules = (bytes + region->granule_ - 1) / region->granule_;
   region->holds_ = std::make_unique<std::atomic<std::uint16_t>[]>(granules);
   if (options.touch && options.background) {

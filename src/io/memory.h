@@ -24,7 +24,7 @@ class MemoryRegion {
     std::uint64_t bytes = 0;  // rounded up to 2 MiB
     bool huge_pages = true;   // hugetlb, else transparent (madvise), else 4 KiB: what was got is told by page_kind()
     bool touch = true;        // make every page present now, so that no first touch happens on the data path
-    bool shareable = false;   // memfd; descriptor() is then valid
+    bool shareable = false;   // memfd of fixed size; descriptor() is then valid
     bool background = false;  // touch on a thread of the region's own, while it is used already; see below
     std::uint32_t hold_granule = 4096;
   };

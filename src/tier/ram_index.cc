@@ -10,8 +10,9 @@ RamBlockName name_of(const KvBlockId& id) { return {id.chunk.key.digest, id.shar
 
 }  // namespace
 
-RamIndex::RamIndex(MemoryRegion& region, std::uint64_t slot_bytes, std::uint32_t slots)
-    : region_(region), slot_bytes_(slot_bytes), entries_(slots), lru_(slots) {
+RamIndex::RamIndex(MemoryRegion& region, std::uint64_t slot_bytes, std::uint32_t slots,
+                   std::atomic<std::uint64_t>* generations)
+    : region_(region), slot_bytes_(slot_bytes), generations_(generations), entries_(slots), lru_(slots) {
   MutexLock lock(mutex_);
   free_.reserve(slots);
   for (std::uint32_t slot = slots; slot > 0; --slot) free_.push_back(slot - 1);
@@ -53,6 +54,7 @@ std::optional<std::uint32_t> RamIndex::reserve() {
     if (held(slot)) continue;
     free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i - 1));
     filling_bytes_ += slot_bytes_;
+    turn(slot);
     return slot;
   }
   for (int tries = 0; tries < kHeldVictimsMax; ++tries) {
@@ -63,6 +65,7 @@ std::optional<std::uint32_t> RamIndex::reserve() {
     if (held(*victim)) continue;
     free_.pop_back();
     filling_bytes_ += slot_bytes_;
+    turn(*victim);
     return victim;
   }
   return std::nullopt;
@@ -70,6 +73,7 @@ std::optional<std::uint32_t> RamIndex::reserve() {
 
 void RamIndex::give_up(std::uint32_t slot) {
   MutexLock lock(mutex_);
+  turn(slot);
   filling_bytes_ -= slot_bytes_;
   entries_[slot] = RamEntry{};
   free_.push_back(slot);
@@ -77,6 +81,7 @@ void RamIndex::give_up(std::uint32_t slot) {
 
 void RamIndex::commit(std::uint32_t slot) {
   MutexLock lock(mutex_);
+  turn(slot);
   filling_bytes_ -= slot_bytes_;
   const auto [at, fresh] = index_.try_emplace(name_of(entries_[slot].id), slot);
   if (!fresh && entries_[at->second].id == entries_[slot].id) {

@@ -2,6 +2,7 @@
 // held during a copy.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,8 +16,6 @@
 #include "tier/tier.h"
 
 namespace cairn {
-
-inline constexpr std::uint64_t kRamSegmentBytes = 1 << 20;
 
 struct RamBlockName {
   Digest key;
@@ -33,14 +32,16 @@ struct RamBlockNameHash {
 struct RamEntry {
   KvBlockId id;
   std::uint64_t bytes = 0;
-  std::vector<Checksum128> digests;  // of kRamSegmentBytes each
+  std::vector<Checksum128> digests;  // of kPoolSegmentBytes each
   bool doomed = false;               // left the index; free when the last pin goes
 };
 
 // Slots and who is in them. Any thread.
 class RamIndex {
  public:
-  RamIndex(MemoryRegion& region, std::uint64_t slot_bytes, std::uint32_t slots);
+  // `generations`: one a slot, from 0, or none: see generation().
+  RamIndex(MemoryRegion& region, std::uint64_t slot_bytes, std::uint32_t slots,
+           std::atomic<std::uint64_t>* generations = nullptr);
 
   enum class Found : std::uint8_t { kYes, kNo, kOther };  // kOther: same key, another chunk
   Found contains(const KvBlockId& id);
@@ -56,6 +57,8 @@ class RamIndex {
   void erase_slot(std::uint32_t slot);  // pinned by the caller; leaves the index now
 
   RamEntry& entry(std::uint32_t slot) { return entries_[slot]; }
+  // Even while the slot's bytes stand, odd while somebody fills it, never the same for two fillings.
+  std::uint64_t generation(std::uint32_t slot) const { return generations_ == nullptr ? 0 : generations_[slot].load(); }
   std::byte* data(std::uint32_t slot) const { return region_.data() + slot * slot_bytes_; }
   std::uint32_t slot_of(const std::byte* data) const;
   std::uint64_t slot_bytes() const { return slot_bytes_; }
@@ -66,9 +69,13 @@ class RamIndex {
   bool held(std::uint32_t slot) const { return region_.held(slot * slot_bytes_, slot_bytes_); }
   void free_locked(std::uint32_t slot) CAIRN_REQUIRES(mutex_);
   void leave_index(std::uint32_t slot) CAIRN_REQUIRES(mutex_);
+  void turn(std::uint32_t slot) {
+    if (generations_ != nullptr) generations_[slot].fetch_add(1);
+  }
 
   MemoryRegion& region_;
   std::uint64_t slot_bytes_;
+  std::atomic<std::uint64_t>* const generations_;
   std::vector<RamEntry> entries_;  // an entry belongs to its filler, then to readers that pinned it
   mutable Mutex mutex_;
   std::unordered_map<RamBlockName, std::uint32_t, RamBlockNameHash> index_ CAIRN_GUARDED_BY(mutex_);

@@ -1,44 +1,21 @@
 #include "tier/ram_tier.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "io/copy.h"
 #include "io/executor.h"
 #include "io/memory.h"
+#include "node/segment_copy.h"
 #include "tier/batch_run.h"
 #include "tier/ram_state.h"
 
 namespace cairn {
 namespace {
 
-constexpr std::uint64_t kCacheStepBytes = 128 * kKiB;  // digested, then copied while it is in the cache
 constexpr std::int64_t kDrainPatienceUs = 10'000'000;
-
-std::uint64_t bytes_of(std::span<const MemoryRef> memory) {
-  std::uint64_t sum = 0;
-  for (const MemoryRef& ref : memory) sum += ref.size;
-  return sum;
-}
-
-// Walks scattered memory in steps that lie in one piece.
-struct Walker {
-  std::span<const MemoryRef> pieces;
-  std::size_t piece = 0;
-  std::uint64_t inside = 0;
-
-  std::span<std::byte> next(std::uint64_t bytes_max) {
-    while (inside == pieces[piece].size) {
-      ++piece;
-      inside = 0;
-    }
-    const std::uint64_t bytes = std::min({bytes_max, kCacheStepBytes, pieces[piece].size - inside});
-    const std::span<std::byte> step(pieces[piece].data + inside, bytes);
-    inside += bytes;
-    return step;
-  }
-};
 
 }  // namespace
 
@@ -50,11 +27,14 @@ Result<void> RamTierConfig::validate() const {
 }
 
 struct RamTier::State {
-  State(const RamTierConfig& with, std::unique_ptr<MemoryRegion> memory, std::uint64_t slot_bytes, std::uint32_t slots,
-        const RamTierDeps& deps)
+  State(const RamTierConfig& with, std::unique_ptr<MemoryRegion> memory, std::unique_ptr<MemoryRegion> turns,
+        std::uint64_t slot_bytes, std::uint32_t slots, const RamTierDeps& deps)
       : config(with),
         region(std::move(memory)),
-        index(*region, slot_bytes, slots),
+        generations(std::move(turns)),
+        slot_count(slots),
+        index(*region, slot_bytes, slots,
+              generations ? reinterpret_cast<std::atomic<std::uint64_t>*>(generations->data()) : nullptr),
         in_flight(deps.clock),
         executor(make_thread_pool({with.copy_threads, with.queue_max, 0}, "cairn-ram")) {}
 
@@ -67,43 +47,32 @@ struct RamTier::State {
   bool verified_copy(BatchRun& run, std::size_t row, std::uint32_t slot, bool& matched);
 
   RamTierConfig config;
-  std::unique_ptr<MemoryRegion> region;
+  std::unique_ptr<MemoryRegion> region, generations;  // generations: only where others map the region
+  std::uint32_t slot_count;
   RamIndex index;
   InFlight in_flight;
   CopyChoice copy;
   std::unique_ptr<Executor> executor;
 };
 
-// Digest and copy in one pass over the source. False when the row was cut; `matched` tells the digests' verdict.
+// Digest and copy in one pass over the slot; a lend only digests. False when the row was cut; `matched` tells the
+// digests' verdict.
 bool RamTier::State::verified_copy(BatchRun& run, std::size_t row, std::uint32_t slot, bool& matched) {
   const RamEntry& entry = index.entry(slot);
-  const std::byte* from = index.data(slot);
   const bool into_memory = run.verb() == Verb::kGet;
-  Walker walker{run.memory(row)};
-  Xxh3Stream digest;
+  ScatterWalk walk(run.memory(row));
   std::uint64_t at = 0;
   matched = true;
   for (const Checksum128& wanted : entry.digests) {
-    const std::uint64_t end = std::min(at + kRamSegmentBytes, entry.bytes);
+    const std::uint64_t bytes = std::min(kPoolSegmentBytes, entry.bytes - at);
+    const std::byte* from = index.data(slot) + at;
     const bool open = run.while_open(row, [&] {
-      while (at < end) {
-        std::uint64_t bytes = std::min(kCacheStepBytes, end - at);
-        std::byte* into = nullptr;
-        if (into_memory) {
-          const std::span<std::byte> step = walker.next(bytes);
-          bytes = step.size();
-          into = step.data();
-        }
-        digest.update({from + at, bytes});
-        if (into != nullptr) copy.copy(into, from + at, bytes);
-        at += bytes;
-      }
+      const Checksum128 found = into_memory ? copy_segment_out(copy, from, walk, bytes) : xxh3_128({from, bytes});
+      matched = found == wanted;
     });
     if (!open) return false;
-    if (digest.finish() != wanted) {
-      matched = false;
-      return true;
-    }
+    if (!matched) return true;
+    at += bytes;
     run.report_segments(row, 1);
   }
   return true;
@@ -155,24 +124,17 @@ void RamTier::State::put(BatchRun& run, std::size_t row) {
   }
   RamEntry& entry = index.entry(*slot);
   entry = RamEntry{run.id(row), bytes, {}, false};
-  entry.digests.reserve((bytes + kRamSegmentBytes - 1) / kRamSegmentBytes);
-  Walker walker{run.memory(row)};
-  Xxh3Stream digest;
-  for (std::uint64_t at = 0; at < bytes;) {
-    const std::uint64_t end = std::min(at + kRamSegmentBytes, bytes);
+  entry.digests.reserve(segments_of(bytes));
+  ScatterWalk walk(run.memory(row));
+  for (std::uint64_t at = 0; at < bytes; at += kPoolSegmentBytes) {
     const bool open = run.while_open(row, [&] {
-      while (at < end) {
-        const std::span<std::byte> step = walker.next(end - at);
-        digest.update(step);
-        copy.copy(index.data(*slot) + at, step.data(), step.size());
-        at += step.size();
-      }
+      entry.digests.push_back(
+          copy_segment_in(copy, walk, index.data(*slot) + at, std::min(kPoolSegmentBytes, bytes - at)));
     });
     if (!open) {
       index.give_up(*slot);
       return;
     }
-    entry.digests.push_back(digest.finish());
     run.report_segments(row, 1);
   }
   index.commit(*slot);
@@ -249,7 +211,13 @@ Result<std::unique_ptr<RamTier>> RamTier::open(const RamTierConfig& config, std:
   options.background = true;
   CAIRN_TRY(auto region, MemoryRegion::make(options));
   const char* page_kind = region->page_kind();
-  auto state = std::make_unique<State>(config, std::move(region), slot_bytes, static_cast<std::uint32_t>(slots), deps);
+  std::unique_ptr<MemoryRegion> generations;
+  if (config.shareable) {
+    CAIRN_TRY(generations,
+              MemoryRegion::make({.bytes = slots * sizeof(std::uint64_t), .huge_pages = false, .shareable = true}));
+  }
+  auto state = std::make_unique<State>(config, std::move(region), std::move(generations), slot_bytes,
+                                       static_cast<std::uint32_t>(slots), deps);
   state->copy = measure_copy(deps.clock);
   deps.log.info("tier.ram.open", {{"capacity_bytes", slots * slot_bytes},
                                   {"slots", slots},
@@ -280,6 +248,41 @@ void RamTier::cancel(Batch& batch) { state_->in_flight.cancel(batch); }
 void RamTier::drain() { state_->in_flight.drain(kDrainPatienceUs); }
 MemoryRegion& RamTier::region() { return *state_->region; }
 std::uint64_t RamTier::slot_bytes() const { return state_->index.slot_bytes(); }
+
+std::optional<RamTier::OpenSlot> RamTier::reserve(const KvBlockId& id, std::uint64_t bytes) {
+  CAIRN_CHECK(bytes > 0 && bytes <= slot_bytes(), "a block that no slot holds");
+  const std::optional<std::uint32_t> slot = state_->index.reserve();
+  if (!slot) return std::nullopt;
+  state_->index.entry(*slot) = RamEntry{id, bytes, {}, false};
+  const MemoryRef memory{state_->index.data(*slot), bytes, state_->region.get(), MemoryKind::kHost, 0};
+  return OpenSlot{*slot, state_->index.generation(*slot), memory};
+}
+
+bool RamTier::seal(std::uint32_t slot, std::vector<Checksum128> digests) {
+  RamEntry& entry = state_->index.entry(slot);
+  if (digests.size() != segments_of(entry.bytes)) {
+    state_->index.give_up(slot);
+    return false;
+  }
+  entry.digests = std::move(digests);
+  state_->index.commit(slot);
+  return true;
+}
+
+void RamTier::give_up(std::uint32_t slot) { state_->index.give_up(slot); }
+
+std::optional<RamTier::SealedSlot> RamTier::pin(const KvBlockId& id) {
+  std::uint32_t slot = 0;
+  if (state_->index.pin(id, slot) != RamIndex::Found::kYes) return std::nullopt;
+  const RamEntry& entry = state_->index.entry(slot);
+  return SealedSlot{slot, state_->index.generation(slot), entry.digests,
+                    MemoryRef{state_->index.data(slot), entry.bytes, state_->region.get(), MemoryKind::kHost, 0}};
+}
+
+void RamTier::unpin(std::uint32_t slot) { state_->index.unpin(slot); }
+
+std::uint32_t RamTier::slots() const { return state_->slot_count; }
+int RamTier::generations_descriptor() const { return state_->generations ? state_->generations->descriptor() : -1; }
 
 void RamTier::submit(Batch& batch) {
   if (batch.verb == Verb::kReturn) {

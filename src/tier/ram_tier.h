@@ -5,9 +5,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "kv/checksum.h"
 #include "telemetry/log.h"
 #include "tier/tier.h"
 
@@ -55,6 +59,30 @@ class RamTier final : public Tier {
 
   MemoryRegion& region();
   std::uint64_t slot_bytes() const;
+
+  // For a daemon whose clients fill and read slots through mappings of their own (shareable).
+  struct OpenSlot {
+    std::uint32_t number = 0;
+    std::uint64_t generation = 0;
+    MemoryRef memory;
+  };
+  // A slot to fill for a block of `bytes`; ends with seal or give_up. Unset: nothing can make room.
+  std::optional<OpenSlot> reserve(const KvBlockId& id, std::uint64_t bytes);
+  // The block is there from now on, with the digests (of kPoolSegmentBytes each) of what was meant to be in the slot:
+  // whoever reads it compares. False: not as many as the block has segments, and the slot is free again.
+  bool seal(std::uint32_t slot, std::vector<Checksum128> digests);
+  void give_up(std::uint32_t slot);
+  struct SealedSlot {
+    std::uint32_t number = 0;
+    std::uint64_t generation = 0;
+    std::span<const Checksum128> digests;  // of kPoolSegmentBytes each; valid until unpin
+    MemoryRef memory;
+  };
+  // As kLend, but nothing is compared: that is the reader's, in the pass in which it copies. Unset: not there.
+  std::optional<SealedSlot> pin(const KvBlockId& id);
+  void unpin(std::uint32_t slot);
+  std::uint32_t slots() const;
+  int generations_descriptor() const;  // a u64 a slot, in its order: RamIndex::generation
 
  private:
   struct State;

@@ -1,0 +1,1 @@
+cairn_test(NAME node DEPENDS node kv io telemetry)
