@@ -162,6 +162,32 @@ def test_an_interrupt_stops_the_children_and_reports_what_there_is(plan, tmp_pat
     assert scenarios(plan(), "--dry-run", "--purge").returncode == 0
 
 
+def interrupted(words, when):
+    """(process, children at that moment, output) of a run that is told to stop once `when` is true."""
+    process = subprocess.Popen([CAIRN, "bench", "scenarios", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: when(process) or process.poll() is not None, 60)
+    started = children(process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    return process, started, out + err
+
+
+def test_ctrl_c_while_a_seed_is_computed_leaves_nothing(plan, tmp_path):
+    process, started, told = interrupted([plan(time=600, contexts="[1500]", device_kv_bytes="64MiB")],
+                                         lambda process: (tmp_path / "work/logs/seed-1500.router.ready").exists())
+    assert process.returncode == 130 and started, told
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in started)
+    assert not (tmp_path / "work/store").exists() and not (tmp_path / "work/seed").exists()
+
+
+def test_ctrl_c_while_the_demo_measures_leaves_nothing(chat_model, tmp_path):
+    process, started, told = interrupted(["--demo", "--model", chat_model, "--work", tmp_path / "work"],
+                                         lambda process: (tmp_path / "work/logs/prefill.router.ready").exists())
+    assert process.returncode == 130 and started, told
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in started)
+    assert not (tmp_path / "work").exists()
+
+
 def test_an_interrupted_run_goes_on(plan, tmp_path):
     work = tmp_path / "work"
     process = subprocess.Popen([CAIRN, "bench", "scenarios", str(plan()), "--json", str(tmp_path / "r.json")],
