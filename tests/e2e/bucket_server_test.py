@@ -30,7 +30,7 @@ def bucket(tmp_path):
     yield start
     for process in running:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_files_are_objects_and_objects_files(bucket, serve, small_model, tmp_path):
