@@ -29,8 +29,8 @@ inline constexpr const char* kDemoSlow = "RAM + slow store";
 // are no stores yet. With this plan's longest length the rest is measured.
 ScenarioPlan demo_shape(const DemoMachine& machine, DemoLength length = DemoLength::kMinutes);
 
-// The same with what was measured; the slow store is a bucket where the plan has a server for it: P at half the longest
-// length, and requests/s that device only served at the longest.
+// The same with what was measured: P at half the longest length, and requests/s that device only served at the longest.
+// The slow store is a bucket where the plan has a server for it.
 ScenarioPlan demo_plan(const ScenarioPlan& shape, const DemoMachine& machine, double served_per_s);
 
 // What was decided and why, for people.

@@ -7,6 +7,7 @@
 #include "bench/scenario_plan.h"
 
 namespace cairn {
+
 // Starts members one by one; what they have in common is said once.
 class Fleet::Start {
  public:

@@ -85,11 +85,10 @@ Result<Scenario> parse_scenario(const std::string& text) {
     return invalid(shown + "a name, a colon and flags are needed, such as \"ram: --ram-bytes 1GiB\"");
   }
   std::istringstream words(text.substr(colon + 1));
-  for (std::string word; words >> word;) {
-    scenario.in_bucket = scenario.in_bucket || word.find("{bucket}") != std::string::npos;
-    scenario.has_store = scenario.has_store || scenario.in_bucket || word.find("{store}") != std::string::npos;
-    scenario.flags.push_back(std::move(word));
-  }
+  for (std::string word; words >> word;) scenario.flags.push_back(std::move(word));
+  const bool in_directory = text.find("{store}", colon) != std::string::npos;
+  scenario.in_bucket = text.find("{bucket}", colon) != std::string::npos;
+  scenario.has_store = in_directory || scenario.in_bucket;
   for (const char* ours : {"--listen", "--ready-file", "--api-keys", "--api-key", "--api-keys-file", "--warm-from"}) {
     if (scenario.has_flag(ours)) return invalid(shown + ours + " is the run's own to set");
   }
@@ -105,7 +104,6 @@ Result<Scenario> parse_scenario(const std::string& text) {
       return invalid(shown + "a store of its own would be neither filled nor emptied: write {store} or {bucket}");
     }
   }
-  const bool in_directory = text.find("{store}", colon) != std::string::npos;
   if (scenario.in_bucket && in_directory) return invalid(shown + "{store} and {bucket} do not go together");
   const Result<std::uint64_t> ram_bytes = ram_bytes_of(scenario);
   if (!ram_bytes) return invalid(shown + ram_bytes.error().detail);

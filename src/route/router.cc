@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "http/api_error.h"
 #include "http/api_keys.h"
+#include "http/inflight.h"
 #include "http/refusal.h"
 #include "http/server.h"
 #include "route/backends.h"
@@ -70,7 +71,7 @@ struct Router::Impl final : HttpService {
   HttpClient client;
   Backends backends;
   ProxyShared shared;
-  std::map<std::string, std::size_t> inflight_of;  // by tenant
+  InflightCounts inflight{config.inflight_requests_max, config.inflight_per_tenant_max};
   std::map<HttpExchange*, std::unique_ptr<ProxyCall>> proxied;
   std::map<HttpExchange*, std::unique_ptr<ModelsCall>> models;
   std::unique_ptr<HttpServer> server;
@@ -108,16 +109,9 @@ HttpResponse Router::Impl::health(const HttpRequest& request) const {
 }
 
 std::shared_ptr<void> Router::Impl::seat_of(const std::string& tenant) {
-  const auto own = inflight_of.find(tenant);
-  const std::size_t taken = own == inflight_of.end() ? 0 : own->second;
-  if (taken >= config.inflight_per_tenant_max || proxied.size() + models.size() >= config.inflight_requests_max) {
-    return nullptr;
-  }
-  ++inflight_of[tenant];
-  return {this, [tenant](Impl* router) {
-            const auto left = router->inflight_of.find(tenant);
-            if (--left->second == 0) router->inflight_of.erase(left);
-          }};
+  if (!inflight.fits(tenant)) return nullptr;
+  inflight.begin(tenant);
+  return {this, [tenant](Impl* router) { router->inflight.end(tenant); }};
 }
 
 template <class Call>

@@ -1,11 +1,11 @@
 #include "serve/server.h"
 
 #include <algorithm>
-#include <map>
 
 #include "base/text.h"
 #include "http/api_error.h"
 #include "http/api_keys.h"
+#include "http/inflight.h"
 #include "http/refusal.h"
 #include "http/server.h"
 #include "serve/completion_job.h"
@@ -34,14 +34,14 @@ struct Server::Impl final : HttpService {
         mailbox(std::make_shared<SinkMailbox>([this] { loop.post([this] { take_mail(); }); })),
         shared{
             generator, deps.tokenizer, deps.clock, probe, mailbox, deps.on_finished, [this](const std::string& tenant) {
-              sequence_ended(tenant);
+              inflight.end(tenant);
             }} {}
 
   std::optional<HttpResponse> admit(HttpRequest& head) override;
   void handle(std::shared_ptr<HttpExchange> exchange) override;
   HttpResponse refuse(HttpRefusal why, const std::string& detail) override;
   void connections_changed(std::size_t open) override { probe.connections(open); }
-  bool busy() const override { return inflight > 0; }
+  bool busy() const override { return inflight.all() > 0; }
 
   HttpResponse refusal(const HttpRequest& head, const ApiError& error, const char* reason);
   HttpResponse answer(const Route& route, const HttpRequest& request);
@@ -51,13 +51,11 @@ struct Server::Impl final : HttpService {
   std::optional<ApiError> start(const std::shared_ptr<HttpExchange>& exchange, bool chat);
   std::optional<ApiError> check_model(const std::string& model) const;
   ApiResult<PrincipalTag> principal(const std::string& tenant, const std::string& salt) const;
-  bool is_full(const std::string& tenant, std::size_t more) const;
   PromptSource prompts() const {
     return {deps.tokenizer, deps.render_chat, generator.limits(), prompt_bytes_max,
             deps.clock.unix_time_us() / 1'000'000};
   }
   void take_mail();
-  void sequence_ended(const std::string& tenant);
 
   const ServerConfig config;
   Generator& generator;
@@ -70,8 +68,7 @@ struct Server::Impl final : HttpService {
   std::unique_ptr<HttpServer> http;
   std::shared_ptr<SinkMailbox> mailbox;
   JobShared shared;
-  std::size_t inflight = 0;  // sequences whose sink may still be called
-  std::map<std::string, std::size_t> inflight_of;
+  InflightCounts inflight{config.inflight_requests_max, config.inflight_per_tenant_max};  // sinks that may be called
 };
 
 HttpResponse Server::Impl::refusal(const HttpRequest& head, const ApiError& error, const char* reason) {
@@ -107,15 +104,9 @@ std::optional<HttpResponse> Server::Impl::admit(HttpRequest& head) {
   if (http->stopping() && route->id != RouteId::kMetrics)
     return refusal(head, http_error(503, "the server is stopping"), "stopping");
   const bool generates = route->id == RouteId::kCompletions || route->id == RouteId::kChat;
-  if (generates && is_full(head.tenant, 1))
+  if (generates && !inflight.fits(head.tenant))
     return refusal(head, http_error(429, "too many requests under way; try again"), "inflight");
   return std::nullopt;
-}
-
-bool Server::Impl::is_full(const std::string& tenant, std::size_t more) const {
-  const auto own = inflight_of.find(tenant);
-  return inflight + more > config.inflight_requests_max ||
-         (own == inflight_of.end() ? 0 : own->second) + more > config.inflight_per_tenant_max;
 }
 
 HttpResponse Server::Impl::refuse(HttpRefusal why, const std::string& detail) {
@@ -235,7 +226,7 @@ std::optional<ApiError> Server::Impl::start(const std::shared_ptr<HttpExchange>&
   input.prompts = std::move(std::get<EncodedPrompts>(encoded).prompts);
   input.output_tokens_max = std::get<EncodedPrompts>(encoded).output_tokens_max;
   const std::size_t sequences = input.prompts.size();
-  if (is_full(http_request.tenant, sequences)) {
+  if (!inflight.fits(http_request.tenant, sequences)) {
     probe.refused("inflight");
     return http_error(429, "too many requests under way; try again");
   }
@@ -248,15 +239,8 @@ std::optional<ApiError> Server::Impl::start(const std::shared_ptr<HttpExchange>&
   input.request.messages.clear();
   const auto job = std::make_shared<CompletionJob>(shared, exchange, std::move(input));
   const std::size_t started = job->start();
-  inflight += started;
-  inflight_of[http_request.tenant] += started;
+  inflight.begin(http_request.tenant, started);
   return std::nullopt;
-}
-
-void Server::Impl::sequence_ended(const std::string& tenant) {
-  --inflight;
-  const auto own = inflight_of.find(tenant);
-  if (--own->second == 0) inflight_of.erase(own);
 }
 
 void Server::Impl::take_mail() {
@@ -269,7 +253,7 @@ void Server::Impl::take_mail() {
     event.job->on_event(event);
   }
   for (const auto& job : jobs) job->flush();
-  if (inflight == 0) http->service_idle();
+  if (inflight.all() == 0) http->service_idle();
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

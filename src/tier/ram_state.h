@@ -62,6 +62,7 @@ class RamIndex {
   std::byte* data(std::uint32_t slot) const { return region_.data() + slot * slot_bytes_; }
   std::uint32_t slot_of(const std::byte* data) const;
   std::uint64_t slot_bytes() const { return slot_bytes_; }
+  std::uint32_t slots() const { return static_cast<std::uint32_t>(entries_.size()); }
   TierUsage usage() const;
   std::uint32_t pins() const;
 

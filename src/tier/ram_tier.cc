@@ -32,7 +32,6 @@ struct RamTier::State {
       : config(with),
         region(std::move(memory)),
         generations(std::move(turns)),
-        slot_count(slots),
         index(*region, slot_bytes, slots,
               generations ? reinterpret_cast<std::atomic<std::uint64_t>*>(generations->data()) : nullptr),
         in_flight(deps.clock),
@@ -48,7 +47,6 @@ struct RamTier::State {
 
   RamTierConfig config;
   std::unique_ptr<MemoryRegion> region, generations;  // generations: only where others map the region
-  std::uint32_t slot_count;
   RamIndex index;
   InFlight in_flight;
   CopyChoice copy;
@@ -281,7 +279,7 @@ std::optional<RamTier::SealedSlot> RamTier::pin(const KvBlockId& id) {
 
 void RamTier::unpin(std::uint32_t slot) { state_->index.unpin(slot); }
 
-std::uint32_t RamTier::slots() const { return state_->slot_count; }
+std::uint32_t RamTier::slots() const { return state_->index.slots(); }
 int RamTier::generations_descriptor() const { return state_->generations ? state_->generations->descriptor() : -1; }
 
 void RamTier::submit(Batch& batch) {

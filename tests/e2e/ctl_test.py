@@ -26,6 +26,18 @@ def damage(data):
     return data[:5000] + bytes([data[5000] ^ 1]) + data[5001:]
 
 
+def stored_in(server):
+    return [key for key in server.objects() if key.endswith(".kv")]
+
+
+def filled(server, serve, model):
+    """(url, env, blocks) of a bucket that an instance has stored PROMPT's blocks in, and still uses."""
+    url, env = store_url(server, "team"), keys(server)
+    count = serve(model, *SMALL, "--store", url, env=env).complete(PROMPT)["usage"]["prompt_tokens"] // 64
+    wait_for(lambda: len(stored_in(server)) == count)
+    return url, env, count
+
+
 def test_a_directory_is_verified_repaired_and_purged(serve, small_model, tmp_path):
     store = tmp_path / "store"
     store.mkdir()
@@ -56,20 +68,14 @@ def test_a_directory_is_verified_repaired_and_purged(serve, small_model, tmp_pat
 @pytest.mark.parametrize("kind", ["versitygw", "imposter"])
 def test_a_bucket_likewise(serve, small_model, kind, request):
     server = request.getfixturevalue(kind)()
-    url, env = store_url(server, "team"), keys(server)
-    instance = serve(small_model, *SMALL, "--store", url, env=env)
-    count = instance.complete(PROMPT)["usage"]["prompt_tokens"] // 64
+    url, env, count = filled(server, serve, small_model)
 
-    def stored():
-        return [key for key in server.objects() if key.endswith(".kv")]
-
-    wait_for(lambda: len(stored()) == count)
     assert said(ctl("verify", url, env=env), "right") == [count]
     assert said(ctl("verify", url, "--headers-only", env=env), "right") == [count]
     if kind == "imposter":  # it lets a test change bytes
         server.put("team-photo.jpg", b"x")  # beside the prefix: never seen
         server.put("team/photo.jpg", b"x")
-        bad = stored()[1]
+        bad = stored_in(server)[1]
         server.put(bad, damage(server.get(bad)))
         told = ctl("verify", url, env=env, status=1)
         assert f"{bad.removeprefix('team/')}: bad_segment" in told and said(told, "strangers") == [1]
@@ -83,26 +89,20 @@ def test_a_bucket_likewise(serve, small_model, kind, request):
 
 def test_what_a_bucket_refuses_stays_is_counted_and_named(serve, small_model, imposter):
     server = imposter()
-    url, env = store_url(server, "team"), keys(server)
-    instance = serve(small_model, *SMALL, "--store", url, env=env)
-    count = instance.complete(PROMPT)["usage"]["prompt_tokens"] // 64
+    url, env, count = filled(server, serve, small_model)
 
-    def stored():
-        return [key for key in server.objects() if key.endswith(".kv")]
-
-    wait_for(lambda: len(stored()) == count)
-    kept = stored()[0]
+    kept = stored_in(server)[0]
     server.told("POST", "/rules", {"match": {"op": "DeleteObjects"},
                                    "action": {"do": "delete_errors", "key": kept.rsplit("/", 1)[1], "code": "AccessDenied"}})
     told = ctl("purge", url, "--all", env=env, status=1)
     assert said(told, "blocks") == [count - 1, 1] and said(told, "refused") == [1] and "AccessDenied" in told, told
-    assert stored() == [kept]
+    assert stored_in(server) == [kept]
     server.clear_rules()
     server.rule("status", op="DeleteObjects", status=403, code="AccessDenied")
     told = ctl("purge", url, "--all", env=env, status=1)
-    assert said(told, "refused") == [1] and stored() == [kept]
+    assert said(told, "refused") == [1] and stored_in(server) == [kept]
     server.clear_rules()
-    assert said(ctl("purge", url, "--all", env=env), "blocks") == [1, 0] and stored() == []
+    assert said(ctl("purge", url, "--all", env=env), "blocks") == [1, 0] and stored_in(server) == []
 
 
 def test_uploads_that_nobody_ends_are_counted_and_aborted(serve, small_model, imposter):

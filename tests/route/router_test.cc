@@ -78,14 +78,19 @@ TEST(Router, AStreamPassesPieceByPiece) {
   EXPECT_EQ(reply.header("Content-Type"), "text/event-stream");
 }
 
-TEST(Router, MoreThanMayBeUnderWayAreToldToComeBack) {
-  test::Gate gate;
-  ScriptedServer backend(healthy([&](ServedConnection& connection, const std::string&) {
+// Begins each answer, and ends it when the gate opens.
+ScriptedServer::Script held_back(test::Gate& gate) {
+  return healthy([&gate](ServedConnection& connection, const std::string&) {
     connection.begin_chunked();
     connection.send_chunk("data: 1\n\n");
     gate.pass();
     return connection.send("0\r\n\r\n");
-  }));
+  });
+}
+
+TEST(Router, MoreThanMayBeUnderWayAreToldToComeBack) {
+  test::Gate gate;
+  ScriptedServer backend(held_back(gate));
   RouterConfig config;
   config.inflight_requests_max = 2;
   RunningRouter router({backend.url()}, config);
@@ -107,12 +112,7 @@ TEST(Router, MoreThanMayBeUnderWayAreToldToComeBack) {
 
 TEST(Router, ATenantHasABoundOfItsOwn) {
   test::Gate gate;
-  ScriptedServer backend(healthy([&](ServedConnection& connection, const std::string&) {
-    connection.begin_chunked();
-    connection.send_chunk("data: 1\n\n");
-    gate.pass();
-    return connection.send("0\r\n\r\n");
-  }));
+  ScriptedServer backend(held_back(gate));
   RouterConfig config;
   config.inflight_per_tenant_max = 1;
   HttpConfig http;
